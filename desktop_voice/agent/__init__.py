@@ -1,0 +1,1 @@
+"""Agent room: built-in intents, language model, prompts and history."""

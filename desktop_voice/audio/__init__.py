@@ -1,0 +1,1 @@
+"""Audio room: frames, files, resampling, devices, echo, voice activity and levels."""

@@ -1,0 +1,1 @@
+"""Core room: events, states, errors, settings and ports; no I/O and no Qt."""

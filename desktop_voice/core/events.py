@@ -1,0 +1,179 @@
+"""Events: what the parts of the app tell each other, as frozen dataclasses.
+
+Conversation events carry ``line``, the id of the line they happened on (``desk`` at the desk),
+so that several conversations may run at once without a shared notion of "the" conversation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.states import AssistantState
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged(Event):
+    """The desk assistant changed state, or was muted or unmuted."""
+
+    state: AssistantState
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationEvent(Event):
+    """Something that happened in the conversation on one line."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class WakeHeard(ConversationEvent):
+    """A wake word was spoken; ``phrase`` is its id, such as ``hey_jarvis``."""
+
+    phrase: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted(ConversationEvent):
+    """The speaker began an utterance."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded(ConversationEvent):
+    """The speaker's utterance was judged to be over."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialTranscript(ConversationEvent):
+    """The words so far of an utterance that is still open; empty when it was dropped."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserTurn(ConversationEvent):
+    """The user's turn, whole. ``source`` says whether it was spoken or typed."""
+
+    text: str
+    source: Literal["voice", "keyboard"] = "voice"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText(ConversationEvent):
+    """A further piece of the reply's text, as it is handed to the voice."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantTurn(ConversationEvent):
+    """A reply that is over: its whole ``text``, and the part that was really ``heard``."""
+
+    text: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRan(ConversationEvent):
+    """A built-in intent or a tool did something; ``name`` is its id."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BargeIn(ConversationEvent):
+    """The user cut the reply short; ``by`` says how."""
+
+    by: Literal["speech", "wake_word", "stop_word", "key"]
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyStage:
+    """One named share of a turn's latency, in milliseconds."""
+
+    name: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyMeasured(ConversationEvent):
+    """End of the user's speech to the first sample of the reply; the stages sum to the whole."""
+
+    first_audio_ms: float
+    stages: tuple[LatencyStage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequested(ConversationEvent):
+    """The user asked to call somebody: a number or a name, as spoken or typed."""
+
+    callee: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRaised(Event):
+    """Something failed; see :class:`~desktop_voice.core.errors.DesktopVoiceError`."""
+
+    code: str
+    what: str
+    do: str
+    retryable: bool = False
+
+    @classmethod
+    def of(cls, error: DesktopVoiceError) -> ErrorRaised:
+        """Return the event that tells of ``error``."""
+        return cls(error.code, error.what, error.do, error.retryable)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """Something worth knowing that is no error, such as a change of microphone."""
+
+    what: str
+    do: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLevel(Event):
+    """How loud the microphone or the speaker is, at most 30 times a second; dBFS, -100 to 0."""
+
+    source: Literal["microphone", "speaker"]
+    rms_dbfs: float
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesChanged(Event):
+    """The list of sound devices, or the device in use, is no longer what it was."""
+
+    microphone: str
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRang(Event):
+    """A timer or an alarm is due; ``text`` is what is said and shown."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFound(Event):
+    """A local language-model server answered on its usual port and can be used."""
+
+    name: str
+    base_url: str
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EnginesReady(Event):
+    """All engines are loaded; ``names`` maps a role to the engine in use."""
+
+    names: tuple[tuple[str, str], ...]

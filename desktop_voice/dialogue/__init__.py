@@ -1,0 +1,1 @@
+"""Dialogue room: lines, turn taking and the pipelines that answer."""

@@ -1,0 +1,1 @@
+"""Lines: everything that can be talked through."""

@@ -1,0 +1,1 @@
+"""System room: single instance, notifications, logs, media thread, doctor."""

@@ -1,0 +1,1 @@
+"""Window room: the only place with Qt widgets."""
