@@ -1,0 +1,138 @@
+"""A line whose far end is a file: a recording as the microphone, a WAV file as the speaker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+
+from desktop_voice.audio.frames import FRAME_MS, Frame, Pcm, silence
+from desktop_voice.audio.levels import scaled
+from desktop_voice.audio.wav import SoundFile, WavWriter
+
+
+class FileLine:
+    """Plays a recording into the conversation, and collects the reply.
+
+    Each frame read moves the line's clock, and its playback, by 20 ms. Paced, that happens in real
+    time; unpaced, as fast as the engines can follow, with the same result. After the recording's
+    end silence follows until the line is closed.
+
+    Raises:
+        AudioError: The recording cannot be read, or the reply cannot be written.
+    """
+
+    def __init__(
+        self,
+        recording: Path,
+        reply: Path | None = None,
+        *,
+        is_paced: bool = True,
+        output_rate_hz: int = 24_000,
+        line_id: str = "file",
+    ) -> None:
+        self.id = line_id
+        self.is_paced = is_paced
+        self.input_ended = False
+        self.output_rate_hz = output_rate_hz
+        self._recording = SoundFile(recording)
+        self._writer = WavWriter(reply, output_rate_hz) if reply else None
+        self._queue: deque[Pcm] = deque()
+        self._queued = 0
+        self._played = 0
+        self._waiting = 0
+        self._gain = 1.0
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._closed = False
+        self._frames_read = 0
+        self._started_s = 0.0
+        self.played_at: list[tuple[float, int]] = []
+        """When (line time) each run of uninterrupted playback began, and its first sample."""
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """Yield the recording, then silence, until the line is closed."""
+        loop = asyncio.get_running_loop()
+        self._started_s = loop.time()
+        recorded = self._recording.frames()
+        while not self._closed:
+            pcm = next(recorded, None)
+            if pcm is None:
+                self.input_ended = True
+                pcm = silence(FRAME_MS)
+            self._frames_read += 1
+            if self.is_paced:
+                due_s = self._started_s + self.now()
+                await asyncio.sleep(max(0.0, due_s - loop.time()))
+            else:
+                await asyncio.sleep(0)
+            self._play_one_frame()
+            yield Frame(pcm, self.now())
+
+    def now(self) -> float:
+        """Return the position in the recording, in seconds."""
+        return self._frames_read * FRAME_MS / 1000
+
+    async def play(self, pcm: Pcm) -> None:
+        """Queue samples."""
+        if len(pcm):
+            self._queue.append(pcm)
+            self._queued += len(pcm)
+            self._waiting += len(pcm)
+            self._drained.clear()
+
+    @property
+    def queued_samples(self) -> int:
+        """Samples given to :meth:`play` so far."""
+        return self._queued
+
+    @property
+    def played_samples(self) -> int:
+        """How far playing has come."""
+        return self._played
+
+    async def drained(self) -> None:
+        """Return when all that was queued has been played or cleared."""
+        await self._drained.wait()
+
+    def clear(self) -> None:
+        """Drop what was queued but not played."""
+        self._queue.clear()
+        self._queued -= self._waiting
+        self._waiting = 0
+        self._drained.set()
+
+    def set_gain(self, gain: float) -> None:
+        """Play from now on at ``gain``."""
+        self._gain = gain
+
+    async def close(self) -> None:
+        """End the line and finish the reply's file."""
+        self._closed = True
+        self._recording.close()
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+
+    def _play_one_frame(self) -> None:
+        wanted = self.output_rate_hz * FRAME_MS // 1000
+        if self._queue and (not self.played_at or self._idle):
+            self.played_at.append((self.now(), self._played))
+        self._idle = not self._queue
+        while wanted and self._queue:
+            head = self._queue.popleft()
+            if len(head) > wanted:
+                self._queue.appendleft(head[wanted:])
+                head = head[:wanted]
+            wanted -= len(head)
+            self._played += len(head)
+            self._waiting -= len(head)
+            if self._writer:
+                self._writer.write(scaled(np.asarray(head), self._gain))
+        if not self._queue:
+            self._drained.set()
+
+    _idle = True
