@@ -1,0 +1,143 @@
+"""A language model behind any OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from desktop_voice.agent import model_errors
+from desktop_voice.agent.model import ChatMessage
+from desktop_voice.agent.thinking import ThinkFilter
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 120.0
+DRAIN_TIMEOUT_S = 0.5
+
+
+class OpenAIChatModel:
+    """Streams chat completions from ``base_url``; all methods belong to one event loop.
+
+    Args:
+        base_url: The endpoint, such as ``http://127.0.0.1:11434/v1``.
+        model: The model's name as the server lists it.
+        api_key: The key, or an empty string. It is not sent in the clear beyond this machine:
+            only over https or to a loopback address.
+    """
+
+    def __init__(self, base_url: str, model: str, api_key: str = "") -> None:
+        self._base_url = base_url
+        self._model = model
+        self._is_loopback = _is_loopback(base_url)
+        may_send = self._is_loopback or base_url.startswith("https://")
+        self._api_key = api_key if may_send else ""
+        self._client: AsyncOpenAI | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name, for people."""
+        return self._model
+
+    async def warm_up(self) -> None:
+        """Import the client library (about a second, on a worker thread) and make the client."""
+        await self._ready_client()
+
+    async def stream(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
+        """Yield the answer's text in pieces; closing the iterator closes the connection.
+
+        Raises:
+            ModelError: The model refused, answered rubbish, nothing at all, or died half-way.
+        """
+        client = await self._ready_client()
+        request: list[Any] = [{"role": m.role, "content": m.content} for m in messages]
+        thoughts = ThinkFilter()
+        understood = answered = False
+        try:
+            async with await client.chat.completions.create(
+                model=self._model, messages=request, stream=True
+            ) as chunks:
+                async for chunk in chunks:
+                    choice = _first_choice(chunk)
+                    understood = understood or choice is not None
+                    text = thoughts.feed(_content(choice))
+                    if text and (answered or not text.isspace()):
+                        answered = True
+                        yield text
+                    if getattr(choice, "finish_reason", None):
+                        await _drain(chunks)
+                        break
+            # A refusal, a broken stream or bytes that are no JSON: whatever it was, the person
+            # is told, and GeneratorExit and CancelledError are no Exception.
+        except Exception as error:
+            raise model_errors.explain(
+                error, self._base_url, self._model, answered=answered
+            ) from error
+        if rest := thoughts.finish():
+            answered = True
+            yield rest
+        if not understood:
+            raise model_errors.rubbish(self._base_url)
+        if not answered:
+            raise model_errors.empty(self._base_url, self._model)
+
+    async def close(self) -> None:
+        """Give back all connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _ready_client(self) -> AsyncOpenAI:
+        if self._client is None:
+            client = await asyncio.to_thread(self._make_client)
+            self._client = self._client or client
+        return self._client
+
+    def _make_client(self) -> AsyncOpenAI:
+        import openai
+
+        timeout = openai.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+        return openai.AsyncOpenAI(
+            base_url=self._base_url,
+            api_key=self._api_key or "none",
+            max_retries=0,
+            timeout=timeout,
+            http_client=openai.DefaultAsyncHttpxClient(
+                timeout=timeout,
+                # A proxy named in the environment cannot reach a server on this machine.
+                trust_env=not self._is_loopback,
+            ),
+        )
+
+
+async def _drain(chunks: AsyncIterator[object]) -> None:
+    """Read to the end of a finished answer, so that its connection can be used again."""
+    with suppress(Exception):
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            async for _ in chunks:
+                pass
+
+
+def _first_choice(chunk: object) -> object | None:
+    """Return the first choice of a chunk; servers send what they like, so nothing is trusted."""
+    choices = getattr(chunk, "choices", None)
+    return choices[0] if isinstance(choices, list) and choices else None
+
+
+def _content(choice: object | None) -> str:
+    """Return a choice's spoken words; ``reasoning_content`` stands beside them and is left."""
+    content = getattr(getattr(choice, "delta", None), "content", None)
+    return content if isinstance(content, str) else ""
+
+
+def _is_loopback(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
