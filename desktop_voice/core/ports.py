@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
 
@@ -85,3 +86,22 @@ class AssistantControl(Protocol):
 
     def engines(self, role: str) -> list[EngineChoice]:
         """Registered engines of ``role``: ``wake``, ``vad``, ``stt`` or ``tts``."""
+
+
+class SettingsStore(Protocol):
+    """The settings as they are kept between starts. Main thread only."""
+
+    @property
+    def current(self) -> Settings:
+        """The settings last loaded or saved."""
+
+    @property
+    def problem(self) -> DesktopVoiceError | None:
+        """What was wrong with the file at the start; None if nothing was."""
+
+    def save(self, settings: Settings) -> None:
+        """Keep ``settings``.
+
+        Raises:
+            SettingsError: They cannot be written; ``current`` is unchanged.
+        """

@@ -1,0 +1,73 @@
+"""The bridge: the one place where bus events become Qt signals in the main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+
+DESK_LINE = "desk"
+
+
+class Bridge(QObject):
+    """Receives events in any thread and emits one signal a type in the main thread.
+
+    Create it in the main thread. Conversation events of lines other than the desk's are left
+    out. Each signal carries the event itself.
+    """
+
+    state_changed = Signal(object)
+    wake_heard = Signal(object)
+    partial = Signal(object)
+    user_turn = Signal(object)
+    reply_text = Signal(object)
+    assistant_turn = Signal(object)
+    latency = Signal(object)
+    error = Signal(object)
+    notice = Signal(object)
+    level = Signal(object)
+    devices_changed = Signal(object)
+    alarm = Signal(object)
+    model_found = Signal(object)
+    engines_ready = Signal(object)
+
+    _arrived = Signal(object)
+
+    def __init__(self, bus: EventBus) -> None:
+        super().__init__()
+        self._signals: dict[type[ev.Event], Callable[[ev.Event], None]] = {
+            ev.StateChanged: self.state_changed.emit,
+            ev.WakeHeard: self.wake_heard.emit,
+            ev.PartialTranscript: self.partial.emit,
+            ev.UserTurn: self.user_turn.emit,
+            ev.ReplyText: self.reply_text.emit,
+            ev.AssistantTurn: self.assistant_turn.emit,
+            ev.LatencyMeasured: self.latency.emit,
+            ev.ErrorRaised: self.error.emit,
+            ev.Notice: self.notice.emit,
+            ev.AudioLevel: self.level.emit,
+            ev.DevicesChanged: self.devices_changed.emit,
+            ev.AlarmRang: self.alarm.emit,
+            ev.ModelFound: self.model_found.emit,
+            ev.EnginesReady: self.engines_ready.emit,
+        }
+        # Emitting from another thread queues the event to this object's thread, in order.
+        self._arrived.connect(self._deliver)
+        self._unsubscribe = bus.on(ev.Event, self._forward)
+
+    def close(self) -> None:
+        """Hear no more events."""
+        self._unsubscribe()
+
+    def _forward(self, event: ev.Event) -> None:
+        self._arrived.emit(event)
+
+    def _deliver(self, event: ev.Event) -> None:
+        if isinstance(event, ev.ConversationEvent) and event.line != DESK_LINE:
+            return
+        emit = self._signals.get(type(event))
+        if emit is not None:
+            emit(event)

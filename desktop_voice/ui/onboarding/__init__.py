@@ -1,0 +1,1 @@
+"""First-run room: a few skippable steps from an empty desk to a spoken answer."""

@@ -1,0 +1,1 @@
+"""Pages room: what the navigation on the left opens."""

@@ -1,0 +1,1 @@
+"""Theme room: colour tokens, one style-sheet template and the switch between themes."""
