@@ -28,14 +28,20 @@ done
 repository=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 base=$work/base
-trap '[ "$keep" = yes ] && echo "kept: $work" || { umount -R "$work"/*/{proc,dev/shm} 2>/dev/null || true; rm -rf --one-file-system "$work"; }' EXIT
+
+clean_up() {
+    if [ "$keep" = yes ]; then echo "kept: $work"; return; fi
+    umount "$work"/*/proc "$work"/*/dev/shm "$work"/*/dev/pts 2>/dev/null || true
+    rm -rf --one-file-system "$work"
+}
+trap clean_up EXIT
 
 # shellcheck source=/dev/null
 . /etc/os-release
 mirror=
 if [ "$ID" = debian ]; then
     mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2>/dev/null |
-        sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb +(\[[^]]*\] *)?([^ ]+).*/\2/p' | head -n 1)
+        sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb +(\[[^]]*\] *)?([^ ]+).*/\2/p' | head -n 1 || true)
 fi
 
 bare_system() { # makes $base: the bare system and this machine's way to the packages
@@ -59,12 +65,13 @@ fresh_system() { # name: a fresh copy with a fresh clone in /home/tester/desktop
     system=$work/$1
     cp -a --reflink=auto "$base" "$system"
     mount -t proc proc "$system/proc"
-    mkdir -p "$system/dev/shm"
+    mkdir -p "$system/dev/shm" "$system/dev/pts"
     mount -t tmpfs tmpfs "$system/dev/shm"
+    mount -t devpts devpts "$system/dev/pts" -o newinstance,ptmxmode=0666
     git clone --quiet --no-hardlinks "$repository" "$system/home/tester/desktop-voice"
     if [ -d "$repository/../shared/testdata" ]; then
-        mkdir -p "$system/home/tester/shared/testdata"
-        mount --bind -o ro "$repository/../shared/testdata" "$system/home/tester/shared/testdata"
+        mkdir -p "$system/home/tester/shared"
+        cp -r "$repository/../shared/testdata" "$system/home/tester/shared/"
     fi
 }
 
@@ -108,7 +115,7 @@ if inside tester ./start >"$work/output" 2>&1; then echo "FAIL: it went on witho
 sed 's/^/   /' "$work/output"
 line=$(named_line)
 if [ -z "$line" ]; then echo "FAIL: no line to type was named"; failed=1; else echo "PASS: the line was named"; fi
-step "root types that line" inside root "$line"
+step "root types that line" inside root "{ $line; } >/tmp/log 2>&1 || { cat /tmp/log; false; }"
 step "user: ./start sets everything up and runs" inside tester ./start
 
 if [ "$failed" = 0 ]; then echo "ALL PASSED on $suite"; else echo "SOMETHING FAILED on $suite"; exit 1; fi
