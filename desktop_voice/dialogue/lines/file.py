@@ -12,6 +12,7 @@ import numpy as np
 from desktop_voice.audio.frames import FRAME_MS, Frame, Pcm, silence
 from desktop_voice.audio.levels import scaled
 from desktop_voice.audio.wav import SoundFile, WavWriter
+from desktop_voice.dialogue.lines.progress import Progress
 
 
 class FileLine:
@@ -45,9 +46,9 @@ class FileLine:
         self._played = 0
         self._waiting = 0
         self._gain = 1.0
-        self._drained = asyncio.Event()
-        self._drained.set()
+        self._progress = Progress()
         self._closed = False
+        self._was_idle = True
         self._frames_read = 0
         self._started_s = 0.0
         self.played_at: list[tuple[float, int]] = []
@@ -82,7 +83,6 @@ class FileLine:
             self._queue.append(pcm)
             self._queued += len(pcm)
             self._waiting += len(pcm)
-            self._drained.clear()
 
     @property
     def queued_samples(self) -> int:
@@ -94,16 +94,16 @@ class FileLine:
         """How far playing has come."""
         return self._played
 
-    async def drained(self) -> None:
-        """Return when all that was queued has been played or cleared."""
-        await self._drained.wait()
+    async def reached(self, position: int) -> None:
+        """Return when the sample at ``position`` was played or dropped."""
+        await self._progress.reached(position)
 
     def clear(self) -> None:
         """Drop what was queued but not played."""
         self._queue.clear()
         self._queued -= self._waiting
         self._waiting = 0
-        self._drained.set()
+        self._progress.release()
 
     def set_gain(self, gain: float) -> None:
         """Play from now on at ``gain``."""
@@ -112,6 +112,7 @@ class FileLine:
     async def close(self) -> None:
         """End the line and finish the reply's file."""
         self._closed = True
+        self._progress.release()
         self._recording.close()
         if self._writer:
             self._writer.close()
@@ -119,9 +120,9 @@ class FileLine:
 
     def _play_one_frame(self) -> None:
         wanted = self.output_rate_hz * FRAME_MS // 1000
-        if self._queue and (not self.played_at or self._idle):
+        if self._queue and self._was_idle:
             self.played_at.append((self.now(), self._played))
-        self._idle = not self._queue
+        self._was_idle = not self._queue
         while wanted and self._queue:
             head = self._queue.popleft()
             if len(head) > wanted:
@@ -132,7 +133,4 @@ class FileLine:
             self._waiting -= len(head)
             if self._writer:
                 self._writer.write(scaled(np.asarray(head), self._gain))
-        if not self._queue:
-            self._drained.set()
-
-    _idle = True
+        self._progress.advance(self._played)

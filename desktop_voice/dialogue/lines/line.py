@@ -44,8 +44,8 @@ class Line(Protocol):
     def played_samples(self) -> int:
         """How far playing has come; cleared samples do not count as played."""
 
-    async def drained(self) -> None:
-        """Return when all that was queued has been played or cleared."""
+    async def reached(self, position: int) -> None:
+        """Return when the sample at ``position`` was played, or was dropped by :meth:`clear`."""
 
     def clear(self) -> None:
         """Stop at once: drop what was queued but not played."""

@@ -1,0 +1,54 @@
+"""Overlap: what it means when somebody talks while a reply is spoken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import Enum
+
+_WORD = re.compile(r"[\w']+")
+_BACKCHANNELS = frozenset(
+    {
+        "yes yeah yep yup no nope ok okay right sure uh huh mm hmm hm mhm ah oh wow cool nice",
+        "great good fine thanks thank you i see got it really exactly indeed",
+    }
+)
+_BACKCHANNEL_WORDS = frozenset(word for group in _BACKCHANNELS for word in group.split())
+_POLITE = frozenset({"please", "now", "it", "that", "talking", "hey", "ok", "okay", "no", "just"})
+
+
+class Overlap(Enum):
+    """What was meant."""
+
+    STOP = "stop"
+    BACKCHANNEL = "backchannel"
+    ECHO = "echo"
+    INTERRUPTION = "interruption"
+
+
+def words_of(text: str) -> list[str]:
+    """Return the lower-case words of ``text``."""
+    return _WORD.findall(text.lower().replace("’", "'"))
+
+
+def judge_overlap(text: str, reply: str, stop_words: Iterable[str]) -> Overlap:
+    """Tell a stop word, listening noises, the reply's own echo and real speech apart.
+
+    Args:
+        text: What was heard while the reply was spoken.
+        reply: The reply.
+        stop_words: Words (or phrases) that, said alone, end a reply.
+    """
+    words = words_of(text)
+    if not words:
+        return Overlap.BACKCHANNEL
+    for stop in map(words_of, stop_words):
+        rest = [word for word in words if word not in stop]
+        if stop and all(word in words for word in stop) and not set(rest) - _POLITE:
+            return Overlap.STOP
+    if not set(words) - _BACKCHANNEL_WORDS:
+        return Overlap.BACKCHANNEL
+    said = set(words_of(reply))
+    if sum(word in said for word in words) >= 0.75 * len(words):
+        return Overlap.ECHO
+    return Overlap.INTERRUPTION
