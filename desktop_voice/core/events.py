@@ -177,3 +177,20 @@ class EnginesReady(Event):
     """All engines are loaded; ``names`` maps a role to the engine in use."""
 
     names: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged(Event):
+    """The conversation changed a setting ("volume up"); whoever keeps the settings saves it."""
+
+    section: str
+    field: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneChecked(Event):
+    """The microphone check is over: its loudest 20 ms in dBFS, and whether anything was heard."""
+
+    peak_dbfs: float
+    heard_anything: bool

@@ -24,9 +24,6 @@ class Line(Protocol):
     input_ended: bool
     """Whether the far end has nothing more to say, ever."""
 
-    output_rate_hz: int
-    """The rate at which :meth:`play` takes samples."""
-
     def frames(self) -> AsyncIterator[Frame]:
         """Yield 20 ms frames at 16 kHz, echo-free, until the line is closed."""
 
@@ -35,6 +32,10 @@ class Line(Protocol):
 
     async def play(self, pcm: Pcm) -> None:
         """Queue samples for the speaker; waits while far more is queued than can be heard soon."""
+
+    @property
+    def output_rate_hz(self) -> int:
+        """The rate at which :meth:`play` takes samples now."""
 
     @property
     def queued_samples(self) -> int:

@@ -1,0 +1,269 @@
+"""The hands-free loop: wake word, push-to-talk, follow-up and stop, over one line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from desktop_voice.agent.reply import Action
+from desktop_voice.audio.frames import Frame
+from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.settings import Settings
+from desktop_voice.core.states import (
+    AssistantState,
+    ImpossibleTransitionError,
+    Trigger,
+    next_state,
+)
+from desktop_voice.dialogue.cascading import CascadingPipeline
+from desktop_voice.dialogue.lines.line import Line
+from desktop_voice.speech.wake.detector import WakeWordDetector
+
+_log = structlog.get_logger()
+
+TAP_S = 0.35
+_LEVEL_EVERY_FRAMES = 3
+_WAKE_STATES = frozenset(
+    {
+        AssistantState.ARMED,
+        AssistantState.FOLLOW_UP,
+        AssistantState.THINKING,
+        AssistantState.SPEAKING,
+    }
+)
+
+
+class DeskLoop:
+    """Drives one conversation at the desk; used on the media loop.
+
+    ``on_action`` is called for what a reply asked the desk to do.
+    """
+
+    def __init__(self, line: Line, bus: EventBus, settings: Settings) -> None:
+        self._line = line
+        self._bus = bus
+        self._settings = settings
+        self._state = AssistantState.OFF
+        self._muted = False
+        self._is_deaf = False
+        self._wake: WakeWordDetector | None = None
+        self._pipeline: CascadingPipeline | None = None
+        self._announcements: deque[str] = deque()
+        self._pressed_s: float | None = None
+        self._press_started_listening = False
+        self._frame_count = 0
+        self._actions: list[Action] = []
+        self.on_frame: Callable[[Frame], None] | None = None
+        """While set, gets every frame instead of the conversation (the microphone check)."""
+        self.turns = 0
+        self.changed = asyncio.Event()
+
+    # --- wiring ---
+
+    def use(self, pipeline: CascadingPipeline | None, wake: WakeWordDetector | None) -> None:
+        """Use these engines from now on; without a pipeline nothing is heard."""
+        self._pipeline = pipeline
+        self._wake = wake
+
+    def apply(self, settings: Settings) -> None:
+        """Use other settings from now on."""
+        self._settings = settings
+
+    @property
+    def state(self) -> AssistantState:
+        """The current state."""
+        return self._state
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is going on: armed, or waiting for a follow-up."""
+        return self._state in (AssistantState.ARMED, AssistantState.FOLLOW_UP)
+
+    def take_actions(self) -> list[Action]:
+        """Return what replies asked for since the last call."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    # --- frames ---
+
+    async def run(self) -> None:
+        """Read the line until it is closed."""
+        async for frame in self._line.frames():
+            await self._on_frame(frame)
+
+    async def _on_frame(self, frame: Frame) -> None:
+        self._frame_count += 1
+        if self._frame_count % _LEVEL_EVERY_FRAMES == 0:
+            self._bus.publish(ev.AudioLevel("microphone", rms_dbfs(frame.pcm)))
+        if self.on_frame is not None:
+            self.on_frame(frame)
+            return
+        pipeline = self._pipeline
+        if pipeline is None:
+            return
+        phrase = None
+        if self._wake is not None and self._settings.wake.enabled and self._state in _WAKE_STATES:
+            phrase = self._wake.process(frame.pcm)
+        await pipeline.push(frame)
+        if phrase is not None and self._wake is not None and self._state in _WAKE_STATES:
+            self._on_wake(phrase, self._wake.lag_ms)
+
+    def _on_wake(self, phrase: str, lag_ms: float) -> None:
+        self._bus.publish(ev.WakeHeard(self._line.id, phrase))
+        self._listen("wake_word", Trigger.WAKE_HEARD, lag_ms)
+
+    def _listen(
+        self,
+        by: str,
+        trigger: Trigger,
+        after_wake_lag_ms: float | None = None,
+        *,
+        is_manual: bool = False,
+    ) -> None:
+        pipeline = self._pipeline
+        if pipeline is None:
+            return
+        pipeline.interrupt("wake_word" if by == "wake_word" else "key")
+        self._move(trigger)
+        pipeline.listen(
+            timeout_s=None if is_manual else self._settings.turns.no_speech_s,
+            after_wake_lag_ms=after_wake_lag_ms,
+            is_manual=is_manual,
+        )
+
+    # --- what the user does ---
+
+    def press_talk(self) -> None:
+        """The talk key went down."""
+        if self._pressed_s is not None:
+            return
+        self._pressed_s = self._line.now()
+        self._press_started_listening = False
+        if self._muted:
+            self._bus.publish(
+                ev.Notice("The microphone is muted.", "Unmute it to talk, or type instead.")
+            )
+            return
+        if self._state is AssistantState.LISTENING:
+            return
+        if self._state in (AssistantState.OFF, AssistantState.FAULT):
+            return
+        self._press_started_listening = True
+        self._listen("key", Trigger.TALK_PRESSED, is_manual=True)
+
+    async def release_talk(self) -> None:
+        """The talk key went up: a tap leaves listening on, or ends the turn that was open."""
+        pressed_s, self._pressed_s = self._pressed_s, None
+        if pressed_s is None or self._pipeline is None:
+            return
+        if self._state is not AssistantState.LISTENING:
+            return
+        was_tap = self._line.now() - pressed_s < TAP_S
+        if self._press_started_listening and was_tap:
+            self._pipeline.listen(timeout_s=self._settings.turns.no_speech_s)
+            return
+        await self._pipeline.finish_turn()
+
+    def stop(self) -> None:
+        """Esc: end the reply, or the listening, at once."""
+        if self._pipeline is not None:
+            self._pipeline.interrupt("key")
+            self._pipeline.stop_listening()
+        if self._state not in (AssistantState.OFF, AssistantState.FAULT):
+            self._move(Trigger.STOPPED)
+
+    def submit(self, text: str) -> None:
+        """A typed turn."""
+        text = text.strip()
+        if not text or self._pipeline is None or self._state is AssistantState.OFF:
+            return
+        self._pipeline.interrupt("key")
+        self._pipeline.stop_listening()
+        self._move(Trigger.TEXT_SUBMITTED)
+        self._pipeline.respond(text, "keyboard")
+
+    def announce(self, text: str) -> None:
+        """Speak ``text`` as soon as nobody is talking."""
+        self._announcements.append(text)
+        self._announce_next()
+
+    def set_muted(self, muted: bool) -> None:
+        """Tell that the microphone was closed or opened; an utterance that was open is dropped."""
+        self._muted = muted
+        if muted and self._state is AssistantState.LISTENING and self._pipeline is not None:
+            self._pipeline.stop_listening()
+            self._move(Trigger.NOTHING_SAID)
+        self._bus.publish(ev.StateChanged(self._state, muted))
+        self.changed.set()
+        if muted:
+            self._bus.publish(ev.AudioLevel("microphone", FLOOR_DBFS))
+
+    # --- what the pipeline says ---
+
+    def on_trigger(self, trigger: Trigger) -> None:
+        """A turn began, ended, or changed sides."""
+        self._move(trigger)
+        if trigger is Trigger.REPLY_ENDED:
+            self.turns += 1
+            self._follow_up()
+        elif trigger is Trigger.STOPPED:
+            self.turns += 1
+        if self.is_idle:
+            self._announce_next()
+
+    def on_action(self, action: Action) -> None:
+        """Keep what the reply asked for, until the desk takes it."""
+        self._actions.append(action)
+        self.changed.set()
+
+    def start(self) -> None:
+        """Leave OFF or FAULT: the engines are ready."""
+        self._is_deaf = False
+        self._move(Trigger.STARTED)
+
+    def fail(self) -> None:
+        """Go to FAULT: no engine can hear; typed turns are still answered, and end there."""
+        self._is_deaf = True
+        if self._state is AssistantState.OFF:
+            self._move(Trigger.STARTED)
+        self._move(Trigger.FAILED)
+
+    def shut_down(self) -> None:
+        """Go to OFF."""
+        self._move(Trigger.SHUT_DOWN)
+
+    def _follow_up(self) -> None:
+        window_s = self._settings.wake.follow_up_s
+        if self._pipeline is None:
+            return
+        if window_s <= 0:
+            self._move(Trigger.NOTHING_SAID)
+            return
+        self._pipeline.listen(timeout_s=window_s)
+
+    def _announce_next(self) -> None:
+        if not self._announcements or not self.is_idle or self._pipeline is None:
+            return
+        text = self._announcements.popleft()
+        self._pipeline.stop_listening()
+        self._move(Trigger.ANNOUNCED)
+        self._pipeline.announce(text)
+
+    def _move(self, trigger: Trigger) -> None:
+        try:
+            state = next_state(self._state, trigger)
+        except ImpossibleTransitionError:
+            # Within a state some news is no news: more speech while listening, a late stop.
+            _log.debug("trigger ignored", state=str(self._state), trigger=str(trigger))
+            return
+        if self._is_deaf and state in (AssistantState.ARMED, AssistantState.FOLLOW_UP):
+            state = AssistantState.FAULT
+        if state is not self._state:
+            self._state = state
+            self._bus.publish(ev.StateChanged(state, self._muted))
+        self.changed.set()

@@ -1,0 +1,416 @@
+"""The desk line: this machine's microphone and speaker, kept alive and free of echo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from desktop_voice.audio.devices import find_device, refresh
+from desktop_voice.audio.echo import EchoCanceller
+from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame, Framer, Pcm, silence
+from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
+from desktop_voice.audio.resample import StreamResampler
+from desktop_voice.audio.streams import MicrophoneStream, SpeakerStream
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.errors import AudioError, EngineError
+from desktop_voice.core.settings import AudioSettings
+from desktop_voice.dialogue.lines.progress import Progress
+from desktop_voice.speech.worker import EngineWorker
+
+_log = structlog.get_logger()
+
+_WANTED_OUTPUT_HZ = 24_000
+_CHECK_EVERY_S = 0.1
+_REOPEN_EVERY_S = 1.0
+_OPEN_TIMEOUT_S = 8.0
+_LOOK_FOR_CHOSEN_EVERY_S = 15.0
+# Echo and room need this long to die away after the last sample.
+_ECHO_TAIL_S = 0.3
+_CANCEL_TAIL_S = 2.0
+
+
+@dataclass(slots=True)
+class _Streams:
+    microphone: MicrophoneStream | None = None
+    speaker: SpeakerStream | None = None
+
+
+class DeskLine:
+    """Microphone and speaker over PortAudio; used on the media loop.
+
+    A stream whose callback is silent for half a second is opened again, on the chosen device or,
+    if that is gone, on the system's default; what was still to be played goes on. Without any
+    device the line stays up: nothing is heard, and what is played counts as played at once.
+    """
+
+    id = "desk"
+    is_paced = True
+    input_ended = False
+
+    def __init__(self, settings: AudioSettings, bus: EventBus) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._worker = EngineWorker("sound")
+        self._streams = _Streams()
+        self._muted = False
+        self._closed = False
+        self._reopen_wanted = True
+        self._reopen_at_s = 0.0
+        self._using_fallback = False
+        self._problem_code = ""
+        self._wake = asyncio.Event()
+        self._opened = asyncio.Event()
+        self._progress = Progress()
+        self._queued = 0
+        self._played_before = 0
+        self._gain = 1.0
+        self._last_output_s = float("-inf")
+        self._echo: EchoCanceller | None = None
+        self._echo_failed = False
+        self._framer = Framer()
+        self._input_resampler = StreamResampler(SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
+        self._reference_resampler = StreamResampler(SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
+        self.output_level_dbfs = FLOOR_DBFS
+        self.frames_read = 0
+
+    # --- input ---
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """Yield 20 ms frames, echo-free, until the line is closed."""
+        loop = asyncio.get_running_loop()
+        while not self._closed:
+            await self._keep_open()
+            self._wake.clear()
+            microphone = self._streams.microphone
+            if microphone is None or not len(microphone.ring):
+                self._read_reference()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), _CHECK_EVERY_S)
+                except TimeoutError:
+                    continue
+            if microphone is None or microphone is not self._streams.microphone:
+                continue
+            captured_s = min(microphone.last_callback_s, loop.time())
+            chunks = self._framer.push(self._clean(microphone.ring.read()))
+            for index, pcm in enumerate(chunks):
+                behind = len(chunks) - 1 - index
+                self.frames_read += 1
+                yield Frame(pcm, captured_s - behind * len(pcm) / SAMPLE_RATE_HZ)
+
+    def now(self) -> float:
+        """Return the media loop's time in seconds."""
+        return asyncio.get_running_loop().time()
+
+    def _clean(self, captured: Pcm) -> Pcm:
+        """Return captured samples at 16 kHz, without the speaker's echo."""
+        pcm = self._input_resampler.push(captured)
+        reference = self._read_reference()
+        since_output_s = self.now() - self._last_output_s
+        if self._echo is not None:
+            if since_output_s > _CANCEL_TAIL_S:
+                return pcm
+            self._echo.feed_reference(reference)
+            return self._echo.process(pcm)
+        if since_output_s < _ECHO_TAIL_S:
+            # Half duplex: without a canceller the assistant would hear itself.
+            return np.zeros_like(pcm)
+        return pcm
+
+    def _read_reference(self) -> Pcm:
+        speaker = self._streams.speaker
+        if speaker is None:
+            self.output_level_dbfs = FLOOR_DBFS
+            return silence(0)
+        played = speaker.reference.read()
+        if len(played):
+            self.output_level_dbfs = rms_dbfs(played)
+            if self.output_level_dbfs > FLOOR_DBFS:
+                self._last_output_s = self.now()
+        return self._reference_resampler.push(played)
+
+    @property
+    def is_half_duplex(self) -> bool:
+        """Whether the microphone rests while the speaker plays."""
+        return self._echo is None
+
+    # --- output ---
+
+    @property
+    def output_rate_hz(self) -> int:
+        """The rate at which :meth:`play` takes samples now."""
+        speaker = self._streams.speaker
+        return speaker.rate_hz if speaker else _WANTED_OUTPUT_HZ
+
+    async def play(self, pcm: Pcm) -> None:
+        """Queue samples; waits while the speaker's ring is full."""
+        while len(pcm):
+            await self._opened.wait()
+            speaker = self._streams.speaker
+            if speaker is None:
+                self._queued += len(pcm)
+                self._played_before += len(pcm)
+                self._progress.advance(self.played_samples)
+                return
+            written = speaker.ring.write(pcm[: speaker.ring.free])
+            self._queued += written
+            pcm = pcm[written:]
+            if len(pcm):
+                await self._progress.reached(self.played_samples + speaker.rate_hz // 4)
+
+    @property
+    def queued_samples(self) -> int:
+        """Samples given to :meth:`play` so far."""
+        return self._queued
+
+    @property
+    def played_samples(self) -> int:
+        """How far playing has come."""
+        speaker = self._streams.speaker
+        return self._played_before + (speaker.played if speaker else 0)
+
+    async def reached(self, position: int) -> None:
+        """Return when the sample at ``position`` was played or dropped."""
+        await self._progress.reached(position)
+
+    def clear(self) -> None:
+        """Stop at once: within one block of 20 ms."""
+        if self._streams.speaker is not None:
+            self._streams.speaker.clear()
+        self._queued = self.played_samples
+        self._progress.release()
+
+    def set_gain(self, gain: float) -> None:
+        """Play at ``gain`` times the user's volume."""
+        self._gain = gain
+        self._apply_gain()
+
+    def _apply_gain(self) -> None:
+        if self._streams.speaker is not None:
+            self._streams.speaker.gain = self._gain * self._settings.volume_percent / 100
+
+    # --- control ---
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether the microphone is closed by the user."""
+        return self._muted
+
+    @property
+    def has_microphone(self) -> bool:
+        """Whether a microphone is open."""
+        return self._streams.microphone is not None
+
+    async def set_muted(self, muted: bool) -> None:
+        """Close the microphone for real, or open it again."""
+        if muted == self._muted:
+            return
+        self._muted = muted
+        microphone = self._streams.microphone
+        if muted and microphone is not None:
+            self._streams.microphone = None
+            self._framer.clear()
+            await self._worker.run(microphone.close)
+        self._reopen_wanted = self._reopen_wanted or not muted
+        self._reopen_at_s = 0.0
+        self._wake.set()
+
+    def apply(self, settings: AudioSettings) -> None:
+        """Use other devices, volume or echo cancellation from now on."""
+        before, self._settings = self._settings, settings
+        if (settings.microphone, settings.speaker) != (before.microphone, before.speaker):
+            self.reopen()
+        if settings.echo_cancellation != before.echo_cancellation:
+            self._echo_failed = False
+            self._set_up_echo()
+        self._apply_gain()
+
+    def reopen(self) -> None:
+        """Open the devices anew, as after a Retry."""
+        self._problem_code = ""
+        self._reopen_wanted = True
+        self._reopen_at_s = 0.0
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Close both devices; :meth:`frames` stops."""
+        if self._closed:
+            return
+        self._closed = True
+        self._wake.set()
+        self._opened.set()
+        self._progress.release()
+        streams, self._streams = self._streams, _Streams()
+        try:
+            await asyncio.wait_for(self._worker.run(_close_all, streams), _OPEN_TIMEOUT_S)
+        except TimeoutError:
+            _log.warning("the sound system does not answer while closing")
+        self._worker.shut_down()
+
+    # --- keeping the streams alive ---
+
+    async def _keep_open(self) -> None:
+        now_s = self.now()
+        streams = self._streams
+        if streams.microphone is not None and streams.microphone.is_dead:
+            self._lost("microphone", streams.microphone.device.name)
+        elif streams.speaker is not None and streams.speaker.is_dead:
+            self._lost("speaker", streams.speaker.device.name)
+        elif (
+            self._using_fallback
+            and now_s - self._last_output_s > _LOOK_FOR_CHOSEN_EVERY_S
+            and now_s >= self._reopen_at_s
+        ):
+            self._reopen_wanted = True
+        if self._reopen_wanted and now_s >= self._reopen_at_s:
+            await self._open_streams()
+
+    def _lost(self, word: str, name: str) -> None:
+        if not self._reopen_wanted:
+            _log.warning("sound device stopped", device=word)
+            self._bus.publish(
+                ev.Notice(f"The {word} “{name}” stopped working.", "Looking for one that works.")
+            )
+        self._reopen_wanted = True
+
+    async def _open_streams(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._opened.clear()
+        old, self._streams = self._streams, _Streams()
+        if old.speaker is not None:
+            self._played_before += old.speaker.played
+        wants_microphone = not self._muted
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(self._wake.set)
+
+        def advance() -> None:
+            loop.call_soon_threadsafe(self._advance)
+
+        work = self._worker.run(
+            _open_all, old, self._settings, wants_microphone, _notify(wake), _notify(advance)
+        )
+        try:
+            streams, problems = await asyncio.wait_for(work, _OPEN_TIMEOUT_S)
+        except TimeoutError:
+            streams, problems = _Streams(), [_SOUND_SYSTEM_HANGS]
+        except AudioError as error:
+            streams, problems = _Streams(), [error]
+        self._streams = streams
+        self._reopen_wanted = bool(problems) or (streams.microphone is None and wants_microphone)
+        self._reopen_at_s = self.now() + (
+            _LOOK_FOR_CHOSEN_EVERY_S if self._using_fallback else _REOPEN_EVERY_S
+        )
+        self._after_open(old, problems)
+
+    def _after_open(self, old: _Streams, problems: list[AudioError]) -> None:
+        streams = self._streams
+        if streams.microphone is not None:
+            self._input_resampler = StreamResampler(streams.microphone.rate_hz, SAMPLE_RATE_HZ)
+            self._framer.clear()
+        if streams.speaker is not None:
+            self._reference_resampler = StreamResampler(streams.speaker.rate_hz, SAMPLE_RATE_HZ)
+            if old.speaker is not None and old.speaker.rate_hz == streams.speaker.rate_hz:
+                streams.speaker.ring.write(old.speaker.ring.read())
+        if streams.speaker is None or (
+            old.speaker is not None and old.speaker.rate_hz != streams.speaker.rate_hz
+        ):
+            self._queued = self.played_samples
+            self._progress.release()
+        self._apply_gain()
+        if self._echo is None:
+            self._set_up_echo()
+        self._using_fallback = any(
+            stream is not None and stream.device.key != wanted
+            for stream, wanted in (
+                (streams.microphone, self._settings.microphone),
+                (streams.speaker, self._settings.speaker),
+            )
+        )
+        self._tell(problems)
+        self._opened.set()
+
+    def _tell(self, problems: list[AudioError]) -> None:
+        for error in problems:
+            if error.code != self._problem_code:
+                self._problem_code = error.code
+                self._bus.publish(ev.ErrorRaised.of(error))
+        if not problems:
+            self._problem_code = ""
+        names = [
+            stream.device.name if stream is not None else ""
+            for stream in (self._streams.microphone, self._streams.speaker)
+        ]
+        self._bus.publish(ev.DevicesChanged(microphone=names[0], speaker=names[1]))
+
+    def _set_up_echo(self) -> None:
+        if not self._settings.echo_cancellation:
+            self._echo = None
+            return
+        if self._echo is not None or self._echo_failed:
+            return
+        try:
+            self._echo = EchoCanceller()
+        except EngineError as error:
+            self._echo_failed = True
+            self._bus.publish(ev.Notice(error.what, error.do))
+
+    def _advance(self) -> None:
+        self._progress.advance(self.played_samples)
+
+
+_SOUND_SYSTEM_HANGS = AudioError(
+    "AUDIO-05",
+    "The sound system does not answer.",
+    "Restart the sound service (on Linux PulseAudio or PipeWire) or this app. Until then you can "
+    "type.",
+    retryable=True,
+)
+
+
+def _notify(wake: Callable[[], None]) -> Callable[[], None]:
+    """Return ``wake`` made safe for a callback that may outlive the loop."""
+
+    def safe() -> None:
+        try:
+            wake()
+        except RuntimeError:
+            return
+
+    return safe
+
+
+def _close_all(streams: _Streams) -> None:
+    for stream in (streams.microphone, streams.speaker):
+        if stream is not None:
+            stream.close()
+
+
+def _open_all(
+    old: _Streams,
+    settings: AudioSettings,
+    wants_microphone: bool,
+    on_samples: Callable[[], None],
+    on_played: Callable[[], None],
+) -> tuple[_Streams, list[AudioError]]:
+    """Close what was open, read the device list anew, and open both directions; blocks."""
+    _close_all(old)
+    refresh()
+    streams = _Streams()
+    problems = []
+    try:
+        speaker = find_device("output", settings.speaker)
+        streams.speaker = SpeakerStream(speaker, _WANTED_OUTPUT_HZ, on_played)
+    except AudioError as error:
+        problems.append(error)
+    if wants_microphone:
+        try:
+            microphone = find_device("input", settings.microphone)
+            streams.microphone = MicrophoneStream(microphone, on_samples)
+        except AudioError as error:
+            problems.append(error)
+    return streams, problems
