@@ -11,14 +11,19 @@ _HEIGHT_PX = 24
 
 
 class Switch(QCheckBox):
-    """On: the knob stands right on the accent colour; off: left on an empty track."""
+    """On: the knob stands right on the accent colour; off: left on an empty track.
+
+    Its text, if it has one, stands behind the track.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def sizeHint(self) -> QSize:  # noqa: D102 - Qt's own name
-        return QSize(_WIDTH_PX + 6, _HEIGHT_PX + 6)
+        words = self.fontMetrics().horizontalAdvance(self.text())
+        height = max(_HEIGHT_PX + 6, self.fontMetrics().height() + 4)
+        return QSize(_WIDTH_PX + 6 + (words + 12 if words else 0), height)
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102 - Qt's own name
         return self.sizeHint()
@@ -40,6 +45,10 @@ class Switch(QCheckBox):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(palette.highlightedText() if is_on else palette.mid())
         painter.drawEllipse(QRectF(left, track.top() + 4, size, size))
+        if self.text():
+            painter.setPen(palette.text().color())
+            words = self.rect().adjusted(_WIDTH_PX + 14, 0, 0, 0)
+            painter.drawText(words, Qt.AlignmentFlag.AlignVCenter, self.text())
         if self.hasFocus():
             painter.setPen(QPen(palette.text(), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)

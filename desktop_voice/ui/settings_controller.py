@@ -1,0 +1,50 @@
+"""Changes of settings: checked, saved, applied and told to the window, in this order."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from PySide6.QtCore import QObject, Signal
+
+from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.ports import AssistantControl, SettingsStore
+from desktop_voice.core.settings import Settings
+
+
+class SettingsController(QObject):
+    """The window's only way to the settings. Main thread only.
+
+    ``changed`` carries the new :class:`Settings` after they were saved.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, store: SettingsStore, control: AssistantControl) -> None:
+        super().__init__()
+        self._store = store
+        self._control = control
+
+    @property
+    def current(self) -> Settings:
+        """The settings in use."""
+        return self._store.current
+
+    def change(self, section: str, field: str, value: object) -> str:
+        """Set one value; return what is wrong with it, or an empty string when it is saved."""
+        try:
+            settings = self.current.with_value(section, field, value)
+        except ValidationError as error:
+            return _message(error)
+        if settings == self.current:
+            return ""
+        try:
+            self._store.save(settings)
+        except DesktopVoiceError as error:
+            return f"{error.what} {error.do}"
+        self._control.apply_settings(settings)
+        self.changed.emit(settings)
+        return ""
+
+
+def _message(error: ValidationError) -> str:
+    text = error.errors()[0]["msg"].removeprefix("Value error, ")
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,113 @@
+"""The tray icon: the state at a glance, and talk, mute, open and quit in its menu."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QSystemTrayIcon
+
+from desktop_voice.core import events as ev
+from desktop_voice.ui.app_icon import tray_icon
+from desktop_voice.ui.mood import Mood, mood_of, title_of
+from desktop_voice.ui.window import MainWindow
+
+_MESSAGE_MS = 8000
+_TALK_TEXTS = {
+    Mood.LISTENING: "End turn",
+    Mood.THINKING: "Interrupt and talk",
+    Mood.SPEAKING: "Interrupt and talk",
+}
+
+
+class Tray(QObject):
+    """Shows the window's assistant in the system's tray; main thread only.
+
+    Messages appear while the window is hidden; alarms always do.
+    """
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._control = window.control
+        self.icon = QSystemTrayIcon(self)
+        self.menu = QMenu()
+        self.talk = self._action("Talk", self._toggle_talk)
+        self.mute = self._action("Mute microphone", self._toggle_mute)
+        self.mute.setCheckable(True)
+        self.menu.addSeparator()
+        self.open = self._action("Open Desktop Voice", window.open_window)
+        self.settings = self._action("Settings", self._open_settings)
+        self.menu.addSeparator()
+        self.quit = self._action("Quit", window.quit_requested.emit)
+        self.icon.setContextMenu(self.menu)
+        self.icon.activated.connect(self._activated)
+        self.icon.messageClicked.connect(window.open_window)
+        bridge = window.bridge
+        bridge.state_changed.connect(self._on_state)
+        bridge.error.connect(self._on_error)
+        bridge.notice.connect(self._on_notice)
+        bridge.alarm.connect(self._on_alarm)
+        self._state = self._control.state
+        self._is_muted = self._control.is_muted
+        self._show_state()
+
+    def show(self) -> None:
+        """Put the icon into the tray, if there is one."""
+        self.icon.show()
+
+    def close(self) -> None:
+        """Take the icon away."""
+        self.icon.hide()
+        self.menu.deleteLater()
+
+    def _action(self, text: str, slot: object) -> QAction:
+        action = self.menu.addAction(text)
+        action.triggered.connect(slot)
+        return action
+
+    def _toggle_talk(self) -> None:
+        self._control.toggle_talk()
+
+    def _toggle_mute(self) -> None:
+        self._control.set_muted(not self._is_muted)
+        self.mute.setChecked(self._is_muted)
+
+    def _open_settings(self) -> None:
+        self._window.open_settings()
+        self._window.open_window()
+
+    def _activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
+        kinds = QSystemTrayIcon.ActivationReason
+        if reason is kinds.MiddleClick:
+            self._toggle_talk()
+        elif reason in (kinds.Trigger, kinds.DoubleClick):
+            self._window.open_window()
+
+    def _on_state(self, event: ev.StateChanged) -> None:
+        self._state = event.state
+        self._is_muted = event.muted
+        self._show_state()
+
+    def _show_state(self) -> None:
+        mood = mood_of(self._state, muted=self._is_muted)
+        self.icon.setIcon(tray_icon(mood))
+        state = title_of(mood).rstrip("…")
+        if self._is_muted and state != "Muted":
+            state += ", microphone muted"
+        self.icon.setToolTip(f"Desktop Voice: {state}")
+        self.talk.setText(_TALK_TEXTS.get(mood, "Talk"))
+        self.mute.setChecked(self._is_muted)
+
+    def _on_error(self, event: ev.ErrorRaised) -> None:
+        if not self._window.isVisible():
+            self._message(event.what, event.do, QSystemTrayIcon.MessageIcon.Warning)
+
+    def _on_notice(self, event: ev.Notice) -> None:
+        if not self._window.isVisible():
+            self._message(event.what, event.do, QSystemTrayIcon.MessageIcon.Information)
+
+    def _on_alarm(self, event: ev.AlarmRang) -> None:
+        self._message(event.text, "", QSystemTrayIcon.MessageIcon.Information)
+
+    def _message(self, what: str, do: str, icon: QSystemTrayIcon.MessageIcon) -> None:
+        self.icon.showMessage(what, do, icon, _MESSAGE_MS)

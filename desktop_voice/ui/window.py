@@ -1,0 +1,264 @@
+"""The main window: navigation, pages, banners and the keys that work everywhere."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QApplication,
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QStackedWidget,
+    QSystemTrayIcon,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.ports import AssistantControl, SettingsStore
+from desktop_voice.core.settings import Settings
+from desktop_voice.ui.app_icon import app_icon
+from desktop_voice.ui.bridge import Bridge
+from desktop_voice.ui.onboarding.guide import FirstRunGuide
+from desktop_voice.ui.pages.assistant import AssistantPage
+from desktop_voice.ui.pages.settings import SettingsPage
+from desktop_voice.ui.settings_controller import SettingsController
+from desktop_voice.ui.talk_key import TalkKey
+from desktop_voice.ui.theme.manager import ThemeManager, set_kind
+from desktop_voice.ui.theme.tokens import Tokens
+from desktop_voice.ui.widgets.banner import BannerStack
+
+_NAV_WIDTH_PX = 172
+
+
+class MainWindow(QMainWindow):
+    """The one window. Paints before any engine is loaded; call :meth:`shut_down` at the end.
+
+    ``quit_requested`` asks the app to end. Main thread only.
+
+    Args:
+        control: The assistant.
+        bus: Where its events arrive, from any thread.
+        settings_store: The settings as kept between starts.
+    """
+
+    quit_requested = Signal()
+
+    def __init__(
+        self, control: AssistantControl, bus: EventBus, settings_store: SettingsStore
+    ) -> None:
+        super().__init__()
+        app = QApplication.instance()
+        if not isinstance(app, QApplication):
+            raise TypeError("a window needs a QApplication")
+        self._app = app
+        self.control = control
+        self.bridge = Bridge(bus)
+        self.settings = SettingsController(settings_store, control)
+        self.theme = ThemeManager(app, self.settings.current.general.theme)
+        self.banners = BannerStack()
+        self.assistant = AssistantPage(
+            control, self.bridge, self.settings.current, self.theme.tokens
+        )
+        self._settings_page: SettingsPage | None = None
+        self.guide: FirstRunGuide | None = None
+        self._models_found: dict[str, ev.ModelFound] = {}
+        self._talk_key = TalkKey(self)
+        self._build()
+        self._connect()
+        self._use_settings(self.settings.current)
+        if settings_store.problem is not None:
+            self.banners.add(ev.ErrorRaised.of(settings_store.problem))
+        if not self.settings.current.general.first_run_done:
+            self.open_guide()
+
+    @property
+    def settings_page(self) -> SettingsPage:
+        """The settings; built when they are first wanted, so that the window paints sooner."""
+        if self._settings_page is None:
+            self._settings_page = SettingsPage(self.settings, self.control)
+            self._settings_page.guide_wanted.connect(self.open_guide)
+            self._pages.addWidget(self._settings_page)
+        return self._settings_page
+
+    def open_window(self) -> None:
+        """Show the window and bring it to the front."""
+        self.setWindowState(self.windowState() & ~self.windowState().WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def open_assistant(self) -> None:
+        """Show the conversation."""
+        self._open_page(self.assistant)
+
+    def open_settings(self, section: str = "") -> None:
+        """Show the settings, scrolled to ``section`` if one is named."""
+        self._open_page(self.settings_page)
+        self.settings_page.show_section(section)
+
+    def open_guide(self) -> None:
+        """Show the first-run guide over the pages."""
+        if self.guide is not None:
+            return
+        self.guide = FirstRunGuide(self.control, self.bridge, self.settings)
+        for found in self._models_found.values():
+            self.guide.offer_model(found)
+        self.guide.finished.connect(self.close_guide)
+        self._root.addWidget(self.guide)
+        self._root.setCurrentWidget(self.guide)
+
+    def close_guide(self) -> None:
+        """Leave the first-run guide, if it is open."""
+        if self.guide is None:
+            return
+        guide, self.guide = self.guide, None
+        self._root.setCurrentIndex(0)
+        self._root.removeWidget(guide)
+        guide.deleteLater()
+        self.assistant.orb.setFocus()
+
+    def shut_down(self) -> None:
+        """Hear no more events; the window may be dropped then."""
+        self.bridge.close()
+        self.hide()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102 - Qt's own name
+        stays = (
+            self.settings.current.general.close_to_tray
+            and QSystemTrayIcon.isSystemTrayAvailable()
+            and not self._app.isSavingSession()
+        )
+        event.ignore()
+        if stays:
+            self.hide()
+        else:
+            self.quit_requested.emit()
+
+    def _open_page(self, page: QWidget) -> None:
+        self.close_guide()
+        self._pages.setCurrentWidget(page)
+        self._nav_buttons[self._pages.indexOf(page)].setChecked(True)
+
+    def _build(self) -> None:
+        self.setWindowTitle("Desktop Voice")
+        self.setWindowIcon(app_icon())
+        self.setMinimumSize(820, 560)
+        self.resize(1060, 680)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.assistant)
+        main = QWidget()
+        row = QHBoxLayout(main)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._navigation())
+        row.addWidget(self._pages, 1)
+        self._root = QStackedWidget()
+        self._root.addWidget(main)
+        shell = QWidget()
+        shell.setObjectName("shell")
+        column = QVBoxLayout(shell)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.banners)
+        column.addWidget(self._root, 1)
+        self.setCentralWidget(shell)
+
+    def _navigation(self) -> QFrame:
+        frame = QFrame()
+        set_kind(frame, "nav")
+        frame.setFixedWidth(_NAV_WIDTH_PX)
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(8, 14, 8, 14)
+        column.setSpacing(4)
+        group = QButtonGroup(self)
+        self._nav_buttons: list[QPushButton] = []
+        for text, keys, open_it in (
+            ("Assistant", "Ctrl+1", self.open_assistant),
+            ("Settings", "Ctrl+2", self.open_settings),
+        ):
+            button = QPushButton(text)
+            set_kind(button, "nav")
+            button.setCheckable(True)
+            button.setToolTip(f"{text} ({keys})")
+            button.clicked.connect(lambda _on=False, target=open_it: target())
+            group.addButton(button)
+            column.addWidget(button)
+            self._nav_buttons.append(button)
+        self._nav_buttons[0].setChecked(True)
+        column.addStretch(1)
+        self._keys = QLabel()
+        set_kind(self._keys, "hint")
+        self._keys.setContentsMargins(10, 0, 0, 0)
+        column.addWidget(self._keys)
+        return frame
+
+    def _connect(self) -> None:
+        bridge = self.bridge
+        bridge.error.connect(self.banners.add)
+        bridge.notice.connect(self.banners.add)
+        bridge.alarm.connect(self._on_alarm)
+        bridge.model_found.connect(self._on_model_found)
+        bridge.devices_changed.connect(self._refresh_choices)
+        bridge.engines_ready.connect(self._refresh_choices)
+        self.banners.retry_requested.connect(self.control.retry)
+        self._talk_key.pressed.connect(self.control.press_talk)
+        self._talk_key.released.connect(self.control.release_talk)
+        self.assistant.settings_wanted.connect(self.open_settings)
+        self.settings.changed.connect(self._use_settings)
+        self.theme.changed.connect(self._use_tokens)
+        for keys, slot in (
+            ("Esc", self._stop),
+            ("Ctrl+1", self.open_assistant),
+            ("Ctrl+2", self.open_settings),
+            ("Ctrl+,", self.open_settings),
+            ("Ctrl+Shift+M", self.assistant.toggle_mute),
+            ("Ctrl+L", self._type),
+            ("Ctrl+F", self._find),
+            ("Ctrl+Q", self.quit_requested.emit),
+        ):
+            QShortcut(QKeySequence(keys), self).activated.connect(slot)
+
+    def _use_settings(self, settings: Settings) -> None:
+        self.theme.set_theme(settings.general.theme)
+        self._talk_key.set_key(settings.general.push_to_talk_key)
+        self.assistant.use_settings(settings)
+        key = settings.general.push_to_talk_key
+        rows = [f"{key}  talk"] if key else []
+        self._keys.setText("\n".join([*rows, "Esc  stop", "Ctrl+Shift+M  mute"]))
+
+    def _use_tokens(self, tokens: Tokens) -> None:
+        self.assistant.set_tokens(tokens)
+
+    def _refresh_choices(self, _event: ev.Event) -> None:
+        if self._settings_page is not None:
+            self._settings_page.refresh_choices()
+
+    def _on_alarm(self, event: ev.AlarmRang) -> None:
+        self.banners.add(ev.Notice(event.text))
+
+    def _on_model_found(self, event: ev.ModelFound) -> None:
+        self._models_found[event.base_url] = event
+        if self.guide is not None:
+            self.guide.offer_model(event)
+
+    def _stop(self) -> None:
+        self.control.stop_reply()
+        if self.assistant.find_bar.isVisible():
+            self.assistant.find_bar.close_bar()
+
+    def _type(self) -> None:
+        self.open_assistant()
+        self.assistant.line.setFocus()
+
+    def _find(self) -> None:
+        page = self._pages.currentWidget()
+        if isinstance(page, SettingsPage):
+            page.search.setFocus()
+        else:
+            self.assistant.find_bar.open()
