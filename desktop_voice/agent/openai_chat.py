@@ -54,11 +54,11 @@ class OpenAIChatModel:
         Raises:
             ModelError: The model refused, answered rubbish, nothing at all, or died half-way.
         """
-        client = await self._ready_client()
         request: list[Any] = [{"role": m.role, "content": m.content} for m in messages]
         thoughts = ThinkFilter()
         understood = answered = False
         try:
+            client = await self._ready_client()
             async with await client.chat.completions.create(
                 model=self._model, messages=request, stream=True
             ) as chunks:

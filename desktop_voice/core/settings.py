@@ -265,6 +265,12 @@ class ModelSettings(Section):
     fallback_model: ShortText = Field(
         "", title="Fallback model", description="The fallback model's name."
     )
+    fallback_api_key_env: ShortText = Field(
+        "",
+        title="Fallback key variable",
+        description="Name of the environment variable that holds the fallback server's API key. "
+        "Empty: no key is sent there.",
+    )
     filler_after_s: float = Field(
         1.5,
         ge=0.2,

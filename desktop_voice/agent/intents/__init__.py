@@ -1,0 +1,1 @@
+"""Built-in intents: what is answered without a language model."""

@@ -1,0 +1,29 @@
+"""All handlers of built-in intents, by the intent's id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from desktop_voice.agent.intents import (
+    arithmetic,
+    call,
+    clock,
+    control,
+    smalltalk,
+    timers,
+    units,
+)
+from desktop_voice.agent.intents.desk import Handler
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType(
+    {
+        **arithmetic.HANDLERS,
+        **call.HANDLERS,
+        **clock.HANDLERS,
+        **control.HANDLERS,
+        **smalltalk.HANDLERS,
+        **timers.HANDLERS,
+        **units.HANDLERS,
+    }
+)
