@@ -4,8 +4,8 @@
 #   sudo packaging/prove-bare-system.sh [--suite bookworm] [--keep] [pytest arguments ...]
 #
 # As root: ./start sets up and runs, ./start again changes nothing, ./test passes. As a user without sudo:
-# ./start names the line to type, that line is run as root, ./start then runs. What is proved is the last
-# commit, not the work tree. The arguments go to ./test; "-" leaves ./test out.
+# ./start names the line to type, that line is run as root, ./start then runs, and ./test passes with what there
+# is. What is proved is the last commit, not the work tree. The arguments go to ./test; "-" leaves ./test out.
 # Needs root, debootstrap and git. Everything runs in a mount and process namespace of its own, so no mount
 # and no process can stay behind. The package sources, certificates, proxies and pip settings of this
 # machine are passed on, so that it also works behind a mirror.
@@ -117,5 +117,8 @@ line=$(named_line)
 if [ -z "$line" ]; then echo "FAIL: no line to type was named"; failed=1; else echo "PASS: the line was named"; fi
 step "root types that line" inside root "{ $line; } >/tmp/log 2>&1 || { cat /tmp/log; false; }"
 step "user: ./start sets everything up and runs" inside tester ./start
+if [ "${1:-}" != - ]; then
+    step "user: ./test $* (no X server and no sound server: those tests are skipped)" inside tester ./test "$@"
+fi
 
 if [ "$failed" = 0 ]; then echo "ALL PASSED on $suite"; else echo "SOMETHING FAILED on $suite"; exit 1; fi
