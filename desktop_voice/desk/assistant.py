@@ -12,6 +12,7 @@ import structlog
 from desktop_voice.agent.alarms import Alarm, Alarms
 from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.discovery import find_local_models
+from desktop_voice.agent.intents.timers import announcement
 from desktop_voice.agent.reply import Action, Call, ChangeVolume, SetMuted, SetVolume
 from desktop_voice.audio.devices import Direction, list_devices
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame
@@ -54,7 +55,10 @@ class DeskAssistant:
         clock: Clock,
         alarms_file: Path,
         make_line: Callable[[], Line] | None = None,
+        *,
+        needs_wake: bool = True,
     ) -> None:
+        self._needs_wake = needs_wake
         self._settings = settings
         self._bus = bus
         self._clock = clock
@@ -80,13 +84,14 @@ class DeskAssistant:
         """Load everything and serve until :meth:`close`; never raises for a missing part."""
         self._loop = asyncio.get_running_loop()
         self._line = line = self._make_line()
-        self._desk = desk = DeskLoop(line, self._bus, self._settings)
+        self._desk = desk = DeskLoop(line, self._bus, self._settings, needs_wake=self._needs_wake)
         alarms = Alarms(self._alarms_file, clock=self._clock)
         self._brain = Brain(self._settings.model, clock=self._clock, alarms=alarms)
         self._spawn(self._warm_up(self._brain))
-        self._spawn(alarms.run(self._on_alarm))
+        self._spawn(alarms.run(lambda alarm: self._on_alarm(alarms, alarm)))
         self._spawn(self._obey_actions(desk))
-        reading = self._spawn(desk.run()) if line.is_paced else None
+        # A microphone is opened while the engines load; a recording must not run away meanwhile.
+        reading = self._spawn(desk.run()) if isinstance(line, DeskLine) else None
         await self._load(None)
         if not self._settings.model.base_url:
             self._spawn(self._look_for_models())
@@ -341,8 +346,8 @@ class DeskAssistant:
 
     # --- what comes back ---
 
-    def _on_alarm(self, alarm: Alarm) -> None:
-        text = alarm.announcement
+    def _on_alarm(self, alarms: Alarms, alarm: Alarm) -> None:
+        text = announcement(alarm, is_late=alarms.is_late(alarm))
         self._bus.publish(ev.AlarmRang(text))
         if self._desk is not None:
             self._desk.announce(text)

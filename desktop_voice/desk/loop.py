@@ -41,10 +41,13 @@ _WAKE_STATES = frozenset(
 class DeskLoop:
     """Drives one conversation at the desk; used on the media loop.
 
-    ``on_action`` is called for what a reply asked the desk to do.
+    Without ``needs_wake`` it listens from the start, and again after each turn.
     """
 
-    def __init__(self, line: Line, bus: EventBus, settings: Settings) -> None:
+    def __init__(
+        self, line: Line, bus: EventBus, settings: Settings, *, needs_wake: bool = True
+    ) -> None:
+        self._needs_wake = needs_wake
         self._line = line
         self._bus = bus
         self._settings = settings
@@ -83,6 +86,11 @@ class DeskLoop:
     def is_idle(self) -> bool:
         """Whether nothing is going on: armed, or waiting for a follow-up."""
         return self._state in (AssistantState.ARMED, AssistantState.FOLLOW_UP)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody speaks and nothing is being answered."""
+        return self._pipeline is not None and self._pipeline.is_quiet
 
     def take_actions(self) -> list[Action]:
         """Return what replies asked for since the last call."""
@@ -215,6 +223,7 @@ class DeskLoop:
             self.turns += 1
         if self.is_idle:
             self._announce_next()
+        self._listen_again()
 
     def on_action(self, action: Action) -> None:
         """Keep what the reply asked for, until the desk takes it."""
@@ -225,6 +234,7 @@ class DeskLoop:
         """Leave OFF or FAULT: the engines are ready."""
         self._is_deaf = False
         self._move(Trigger.STARTED)
+        self._listen_again()
 
     def fail(self) -> None:
         """Go to FAULT: no engine can hear; typed turns are still answered, and end there."""
@@ -245,6 +255,12 @@ class DeskLoop:
             self._move(Trigger.NOTHING_SAID)
             return
         self._pipeline.listen(timeout_s=window_s)
+
+    def _listen_again(self) -> None:
+        if self._needs_wake or self._state is not AssistantState.ARMED or self._pipeline is None:
+            return
+        self._move(Trigger.TALK_PRESSED)
+        self._pipeline.listen()
 
     def _announce_next(self) -> None:
         if not self._announcements or not self.is_idle or self._pipeline is None:

@@ -99,6 +99,11 @@ class CascadingPipeline:
         """Whether a reply is being made or spoken."""
         return self._reply is not None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody is in the middle of an utterance and no reply is going on."""
+        return self._reply is None and not self._ear.in_utterance
+
     def apply(self, turns: TurnSettings) -> None:
         """Use other turn settings from now on."""
         self._turns = turns

@@ -6,7 +6,7 @@ import re
 
 # A turn that ends in one of these is going on: what they govern has not been said.
 _OPEN_WORDS = """
-    a an the my your his her its our their this these those some any every each no
+    a an the not my your his her its our their this these those some any every each no
     and or but nor so because if unless while when whenever where although though until since
     whether than as that which who whose whom
     of to in on at by for from with without about into onto over under between through during

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,12 @@ import numpy as np
 from desktop_voice.audio.frames import FRAME_MS, Frame, Pcm, silence
 from desktop_voice.audio.levels import scaled
 from desktop_voice.audio.wav import SoundFile, WavWriter
+from desktop_voice.core.errors import AudioError
 from desktop_voice.dialogue.lines.progress import Progress
+
+LONGEST_S = 3600
+# A wake word is told of up to 0.3 s after its end, an utterance up to 1.2 s.
+_TAIL_S = 1.5
 
 
 class FileLine:
@@ -20,10 +25,10 @@ class FileLine:
 
     Each frame read moves the line's clock, and its playback, by 20 ms. Paced, that happens in real
     time; unpaced, as fast as the engines can follow, with the same result. After the recording's
-    end silence follows until the line is closed.
+    end silence follows until the line is closed or, from 1.5 s on, ``is_over`` says so.
 
     Raises:
-        AudioError: The recording cannot be read, or the reply cannot be written.
+        AudioError: The recording cannot be read or is too long, or the reply cannot be written.
     """
 
     def __init__(
@@ -34,12 +39,22 @@ class FileLine:
         is_paced: bool = True,
         output_rate_hz: int = 24_000,
         line_id: str = "file",
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self.id = line_id
         self.is_paced = is_paced
         self.input_ended = False
         self.output_rate_hz = output_rate_hz
+        self._is_over = is_over
         self._recording = SoundFile(recording)
+        if self._recording.duration_s > LONGEST_S:
+            self._recording.close()
+            raise AudioError(
+                "AUDIO-13",
+                f"{recording.name} is too long for one conversation: "
+                f"{self._recording.duration_s / 60:.0f} minutes.",
+                f"Cut it to {LONGEST_S // 60} minutes or less.",
+            )
         self._writer = WavWriter(reply, output_rate_hz) if reply else None
         self._queue: deque[Pcm] = deque()
         self._queued = 0
@@ -59,10 +74,14 @@ class FileLine:
         loop = asyncio.get_running_loop()
         self._started_s = loop.time()
         recorded = self._recording.frames()
+        silent_s = 0.0
         while not self._closed:
             pcm = next(recorded, None)
             if pcm is None:
                 self.input_ended = True
+                if silent_s >= _TAIL_S and self._is_over():
+                    return
+                silent_s += FRAME_MS / 1000
                 pcm = silence(FRAME_MS)
             self._frames_read += 1
             if self.is_paced:

@@ -1,0 +1,157 @@
+"""The command line: parses what was asked for and hands over; imports a part only when needed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from desktop_voice import __version__
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.event_json import event_to_json
+from desktop_voice.core.events import Event
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status: 0, 1 for a failure, 2 for a wrong command line."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except DesktopVoiceError as error:
+        return _fail(error, as_json=getattr(options, "json", False))
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="desktop-voice", description="A desktop voice assistant, local by default."
+    )
+    parser.add_argument("--version", action="version", version=f"desktop-voice {__version__}")
+    parser.add_argument("--hidden", action="store_true", help="start in the tray")
+    command = parser.add_mutually_exclusive_group()
+    for flag, text in (
+        ("--talk", "tell the running app to listen (bind this to a key of your desktop)"),
+        ("--stop", "tell the running app to end its reply"),
+        ("--mute", "tell the running app to close, or open, the microphone"),
+        ("--quit", "tell the running app to quit"),
+    ):
+        command.add_argument(flag, action="store_true", help=text)
+    parser.set_defaults(run=_run_app)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    talk = commands.add_parser("talk", help="one conversation without a window")
+    talk.add_argument("--in", dest="recording", type=Path, help="a recording as the microphone")
+    talk.add_argument("--out", dest="reply", type=Path, help="write the reply as a WAV file")
+    talk.add_argument("--no-wake", action="store_true", help="listen without a wake word")
+    talk.add_argument("--fast", action="store_true", help="do not pace the recording in real time")
+    _add_json(talk)
+    talk.set_defaults(run=_run_talk)
+
+    doctor = commands.add_parser("doctor", help="check everything the assistant needs")
+    _add_json(doctor)
+    doctor.set_defaults(run=_run_doctor)
+
+    bench = commands.add_parser("bench", help="measure stage latencies over recordings")
+    bench.add_argument("recordings", type=Path, nargs="+", metavar="RECORDING")
+    bench.add_argument("--runs", type=int, default=3, help="turns for each recording (default 3)")
+    _add_json(bench)
+    bench.set_defaults(run=_run_bench)
+    return parser
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+
+
+def _fail(error: DesktopVoiceError, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"type": "error", "code": error.code, "what": error.what, "do": error.do}))
+    print(f"{error.what}\n  → {error.do}  [{error.code}]", file=sys.stderr)
+    return 1
+
+
+def _run_app(options: argparse.Namespace) -> int:
+    from desktop_voice.app import run_app
+
+    commands = [name for name in ("talk", "stop", "mute", "quit") if getattr(options, name)]
+    return run_app(commands, is_hidden=options.hidden)
+
+
+def _run_talk(options: argparse.Namespace) -> int:
+    from desktop_voice.core.errors import CommandError
+    from desktop_voice.desk.talk import TalkOptions, talk
+    from desktop_voice.storage.paths import app_paths
+    from desktop_voice.storage.settings_file import SettingsFile
+    # LOGS from desktop_voice.system.logs import configure_logs
+
+    if options.recording is None and (options.reply or options.fast):
+        raise CommandError(
+            "CLI-01", "--out and --fast go with a recording.", "Add --in RECORDING.wav."
+        )
+    paths = app_paths()
+    settings_file = SettingsFile(paths.settings_file)
+    settings = settings_file.current
+    # LOGS configure_logs(paths.log_file, settings.logs.level)
+    bus = EventBus()
+    bus.on(Event, print_event_json if options.json else print_event)
+    if settings_file.problem is not None:
+        _fail(settings_file.problem, as_json=options.json)
+    talk_options = TalkOptions(
+        recording=options.recording,
+        reply=options.reply,
+        needs_wake=not options.no_wake,
+        is_fast=options.fast,
+    )
+    asyncio.run(talk(settings, bus, paths.alarms_file, talk_options))
+    return 0
+
+
+def _run_doctor(options: argparse.Namespace) -> int:
+    from desktop_voice.system.doctor import run_doctor
+
+    return run_doctor(as_json=options.json)
+
+
+def _run_bench(options: argparse.Namespace) -> int:
+    from desktop_voice.desk.bench import run_bench
+
+    return run_bench(options.recordings, options.runs, as_json=options.json)
+
+
+def print_event_json(event: Event) -> None:
+    """Print ``event`` as one line of JSON, if it has such a form."""
+    data = event_to_json(event)
+    if data is not None:
+        print(json.dumps(data, ensure_ascii=False), flush=True)
+
+
+def print_event(event: Event) -> None:
+    """Print what a person wants to know of ``event``."""
+    from desktop_voice.core import events as ev
+
+    match event:
+        case ev.WakeHeard(phrase=phrase):
+            print(f"Wake word: {phrase.replace('_', ' ')}")
+        case ev.UserTurn(text=text):
+            print(f"You:       {text}")
+        case ev.AssistantTurn(text=text, heard=heard):
+            print(f"Assistant: {text}")
+            if heard != text:
+                print(f"           (heard: {heard})")
+        case ev.LatencyMeasured(first_audio_ms=first_audio_ms, stages=stages):
+            parts = ", ".join(f"{stage.name} {stage.ms:.0f}" for stage in stages)
+            print(f"           first audio {first_audio_ms:.0f} ms ({parts})")
+        case ev.ErrorRaised(what=what, do=do, code=code):
+            print(f"Problem:   {what}\n           → {do}  [{code}]", file=sys.stderr)
+        case ev.Notice(what=what, do=do):
+            print(f"Note:      {what} {do}".rstrip())
+        case ev.AlarmRang(text=text):
+            print(f"Alarm:     {text}")
+        case _:
+            return
+    sys.stdout.flush()
