@@ -33,7 +33,8 @@ async def model_reply(
     """Yield the reply of the first of ``models`` that answers in time.
 
     Once a model has begun, it is stayed with; if it then breaks off, or is silent for as long as
-    a fallback is waited for, the reply ends with a word of regret. Closing the iterator closes
+    a fallback is waited for, the reply ends with a word of regret. A model that refused is told
+    of even if a fallback answered; one that was only slow is not. Closing the iterator closes
     the model's connection.
 
     Args:
@@ -44,6 +45,7 @@ async def model_reply(
     started = asyncio.get_running_loop().time()
     filler_due = True
     problem: ModelError | None = None
+    refusal: ModelError | None = None
     for model in models:
         patience_s = delays.apology_s if model is models[-1] else delays.fallback_s
         give_up = started + min(patience_s, delays.apology_s)
@@ -59,7 +61,8 @@ async def model_reply(
             try:
                 piece = await answer.take()
             except ModelError as error:
-                problem = error if problem is None else problem
+                problem = problem or error
+                refusal = refusal or error
                 continue
             while piece is not None:
                 yield Say(piece)
@@ -69,8 +72,8 @@ async def model_reply(
                     yield Say(BROKEN_OFF)
                     yield Problem(error)
                     return
-        if problem is not None:
-            yield Problem(problem)
+        if refusal is not None:
+            yield Problem(refusal)
         return
     yield Say(APOLOGY)
     if problem is not None:

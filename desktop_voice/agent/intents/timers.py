@@ -38,15 +38,13 @@ def read_label(text: str) -> str | None:
 def announcement(alarm: Alarm, *, is_late: bool) -> str:
     """Write what is said when ``alarm`` rings, in one sentence."""
     due = say_time(alarm.due.astimezone() if alarm.due.tzinfo else alarm.due)
-    if alarm.kind is AlarmKind.REMINDER:
-        text = f"Here is your reminder: {alarm.label}."
-        return f"While I was away, at {due}: {alarm.label}." if is_late else text
-    name = _name(alarm).capitalize() if alarm.label else f"Your {_name(alarm)}"
     if is_late:
-        return f"{name} was due at {due}, while I was away."
+        return f"Your {_name(alarm)} was due at {due} while I was away."
+    if alarm.kind is AlarmKind.REMINDER:
+        return f"Here is your reminder: {alarm.label}."
     if alarm.kind is AlarmKind.TIMER:
-        return f"{name} is done."
-    return f"It's {due.rstrip('.')}{'.' if due.endswith('.') else ''}: {_name(alarm)}."
+        return f"Your {_name(alarm)} is done."
+    return f"It's {due}: here is your {f'{alarm.label} ' if alarm.label else ''}alarm."
 
 
 def _name(alarm: Alarm) -> str:
@@ -127,14 +125,19 @@ def _list(slots: Mapping[str, Any], desk: Desk) -> Iterator[ReplyPart]:
     if not found:
         yield Say(f"There is no {word} set.")
         return
-    parts = []
-    for alarm in found:
-        if alarm.duration_s is None:
-            parts.append(f"the {_name(alarm)} {_when(alarm.due, desk)}".replace(" alarm ", " at "))
-        else:
-            left = say_duration(desk.alarms.seconds_left(alarm))
-            parts.append(f"the {_name(alarm)} with {left} left")
+    parts = [_listing(alarm, desk) for alarm in found]
     yield Say(_sentence(f"You have {count(len(found), word)}: {_joined(parts)}"))
+
+
+def _listing(alarm: Alarm, desk: Desk) -> str:
+    """Write one entry of a list: what it is for, and when."""
+    left = say_duration(desk.alarms.seconds_left(alarm))
+    if alarm.kind is AlarmKind.TIMER:
+        return f"the {_name(alarm)} with {left} left"
+    if alarm.duration_s is not None:
+        return f"{alarm.label} in {left}"
+    when = _when(alarm.due, desk)
+    return f"{alarm.label} at {when}" if alarm.label else when
 
 
 def _matching(alarms: Alarms, slots: Mapping[str, Any]) -> list[Alarm]:

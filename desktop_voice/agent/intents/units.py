@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from importlib import resources
@@ -34,10 +34,11 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An amount of something, in one unit."""
+    """An amount of something in one unit; ``heard`` keeps the words if there were two units."""
 
     amount: Fraction
     unit: Unit
+    heard: str = ""
 
 
 def read_unit(text: str) -> Unit | None:
@@ -64,11 +65,11 @@ def read_quantity(text: str) -> Quantity | None:
             inches = take_number(tokens, position) if quantity.unit.pint_name == "foot" else None
             if inches is None or inches[1] < len(tokens):
                 return None
-            return Quantity(quantity.amount + inches[0] / 12, quantity.unit)
+            return Quantity(quantity.amount + inches[0] / 12, quantity.unit, text.strip())
         if second[0].unit.measures != quantity.unit.measures or sign < 0:
             return None
         in_first = _converted(second[0], quantity.unit)
-        return Quantity(quantity.amount + in_first, quantity.unit)
+        return Quantity(quantity.amount + in_first, quantity.unit, text.strip())
     if sign < 0 and quantity.unit.measures != "temperature":
         return None
     return Quantity(sign * quantity.amount, quantity.unit)
@@ -146,11 +147,12 @@ def _convert(slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
         )
         return
     result = _converted(quantity, unit)
-    yield Say(f"{_say(quantity.amount, quantity.unit)} is {_say(result, unit)}.".capitalize())
+    source = quantity.heard or _say(quantity.amount, quantity.unit)
+    yield Say(f"{source} is {_say(result, unit)}.".capitalize())
 
 
 def _as_fluid(quantity: Quantity) -> Quantity:
-    return Quantity(quantity.amount, _as_fluid_unit(quantity.unit))
+    return replace(quantity, unit=_as_fluid_unit(quantity.unit))
 
 
 def _as_fluid_unit(unit: Unit) -> Unit:
