@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from desktop_voice.agent.intents.desk import Desk, Handler
+from desktop_voice.agent.intents.numbers import read_number
 from desktop_voice.agent.reply import Call, Do, ReplyPart, Say
 
 MAX_NAME_WORDS = 5
@@ -69,6 +70,9 @@ _NO_LAST_WORDS = frozenset(
         "shots",
         "stack",
         "something",
+        "ring",
+        "tone",
+        "waiting",
     ]
 )
 
@@ -80,7 +84,7 @@ def read_callee(text: str) -> str | None:
     if number is not None:
         return number[1].strip()
     words = callee.casefold().split()
-    if words[:1] == ["number"] and len(words) > 2:
+    if words[:1] == ["number"] and _is_digits(words[1:]):
         return callee.split(maxsplit=1)[1]
     is_name = (
         0 < len(words) <= 2 * MAX_NAME_WORDS + 2
@@ -89,6 +93,11 @@ def read_callee(text: str) -> str | None:
         and all(re.fullmatch(r"[^\W_][^\W_'’.-]*(?:['’.-][^\W_]*)*", word) for word in words)
     )
     return callee if is_name else None
+
+
+def _is_digits(words: Sequence[str]) -> bool:
+    """Return whether ``words`` are the digits of a number, said one by one."""
+    return bool(words) and all(word == "oh" or read_number(word) is not None for word in words)
 
 
 def _call(slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:

@@ -65,6 +65,8 @@ def _take_part(
         if position >= len(tokens) or tokens[position] not in {"a", "an"}:
             return None
         number = (Fraction(1), position + 1)
+        if number[1] == len(tokens):
+            return None
     value, position = number
     if last_unit and value in {Fraction(1, 2), Fraction(1, 4)} and position == len(tokens):
         return value * _SECONDS[last_unit], last_unit, position

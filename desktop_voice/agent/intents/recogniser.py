@@ -94,7 +94,11 @@ class Recogniser:
                     break
                 slots[entity.name] = value
             else:
-                is_open = not _OPEN_SLOTS.isdisjoint(slots) or ends_in_number(text)
+                is_open = (
+                    bool((result.intent_metadata or {}).get("is_open_ended"))
+                    or not _OPEN_SLOTS.isdisjoint(slots)
+                    or ends_in_number(text)
+                )
                 return IntentMatch(result.intent.name, is_open, MappingProxyType(slots))
         return None
 

@@ -88,6 +88,15 @@ def _set_reminder(slots: Mapping[str, Any], desk: Desk) -> Iterator[ReplyPart]:
     yield Say(_sentence(f"I'll remind you at {_when(due, desk)}"))
 
 
+def _incomplete(slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
+    example = {
+        "timer": "set a timer for ten minutes",
+        "alarm": "wake me at seven",
+        "reminder": "remind me in an hour to call home",
+    }[slots["kind"]]
+    yield Say(f"Say it in one go, for example: {example}.")
+
+
 def _cancel(slots: Mapping[str, Any], desk: Desk) -> Iterator[ReplyPart]:
     kinds = _kinds(slots)
     word = _word(slots)
@@ -189,6 +198,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "timer.set": _set_timer,
         "alarm.set": _set_alarm,
         "reminder.set": _set_reminder,
+        "timer.incomplete": _incomplete,
         "timer.cancel": _cancel,
         "timer.left": _left,
         "timer.list": _list,

@@ -74,6 +74,7 @@ POSITIVE: dict[str, list[str]] = {
         "Remind me tomorrow at 9 to buy milk.",
         "Remind me to buy milk at 6:30.",
     ],
+    "timer.incomplete": ["Set a timer.", "Start a timer for", "Set an alarm.", "Remind me to"],
     "timer.cancel": [
         "Cancel the timer.",
         "Stop the timer.",
@@ -262,6 +263,18 @@ POSITIVE: dict[str, list[str]] = {
 }
 
 NEGATIVE: list[str] = [
+    "What time",
+    "What date",
+    "What day",
+    "Time",
+    "What is two plus",
+    "Set a timer for ten minutes and",
+    "Phone number for the pizza place?",
+    "Dial tone.",
+    "Who should I call?",
+    "Okay, stop the music.",
+    "Turn off the lights.",
+    "Cancel my flight.",
     "What time does the train to Paris leave?",
     "What time is it in Tokyo?",
     "What time did the war end?",
@@ -369,6 +382,10 @@ OPEN_ENDED: dict[str, bool] = {
     "Set the volume to fifty percent": False,
     "Volume up": False,
     "Stop": False,
+    "Set a timer": True,
+    "Hello": True,
+    "Help": True,
+    "No": True,
     "Call Anna": True,
     "Call 555 0100": True,
     "Remind me in ten minutes to buy milk": True,

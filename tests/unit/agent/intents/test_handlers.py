@@ -216,3 +216,9 @@ def test_ringing_says_what_for_and_whether_it_is_late(
     assert announcement(alarm, is_late=False) == on_time
     assert late in announcement(alarm, is_late=True)
     assert "while I was away" in announcement(alarm, is_late=True)
+
+
+def test_half_a_request_is_answered_with_a_whole_one(room: Room) -> None:
+    assert "set a timer for ten minutes" in room.said("Set a timer.")
+    assert "wake me at seven" in room.said("Set an alarm.")
+    assert room.alarms.pending() == []
