@@ -92,16 +92,15 @@ class SettingsFile:
             self._keep_as_last_good(data)
 
     def save(self, settings: Settings) -> None:
-        """Use ``settings`` from now on, and write them to the file.
+        """Write ``settings`` to the file, and hold them as :attr:`current` from then on.
 
-        Comments, order and formatting of the file are kept. When it cannot be written, the old
-        file stands and ``settings`` are in use until the app ends. A file that was changed by
-        hand since it was read is overwritten where it differs.
+        Comments, order and formatting of the file are kept. A file that was changed by hand since
+        it was read is overwritten where it differs.
 
         Raises:
-            SettingsError: The file cannot be written, or belongs to a newer version of the app.
+            SettingsError: The file cannot be written, or belongs to a newer version of the app;
+                the old file stands and :attr:`current` is unchanged.
         """
-        self._current = settings
         try:
             self._write(settings)
         except OSError as error:
@@ -109,11 +108,10 @@ class SettingsFile:
             raise SettingsError(
                 "SETTINGS-04",
                 f"{self._path.name} cannot be written: {reason}.",
-                "Your change holds until you quit; make room or make "
-                f"{self._path.parent} writable, then change the setting again.",
+                f"Make room, or make {self._path.parent} writable, then change the setting again.",
                 retryable=True,
             ) from error
-        self._problem = None
+        self._current, self._problem = settings, None
 
     def _write(self, settings: Settings) -> None:
         old = _content(self._path)
