@@ -8,8 +8,6 @@ import os
 import stat
 from pathlib import Path
 
-import structlog
-
 from desktop_voice.core.errors import DesktopVoiceError, SettingsError
 from desktop_voice.core.settings import Settings
 from desktop_voice.storage.atomic import copy_atomically, write_atomically
@@ -19,8 +17,6 @@ from desktop_voice.storage.settings_toml import (
     read_settings,
     write_settings,
 )
-
-log = structlog.get_logger()
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -151,11 +147,10 @@ class SettingsFile:
         self._problem = SettingsError(code, " ".join(reading.problems), f"{used} {do}")
 
     def _keep_as_last_good(self, data: bytes) -> None:
-        try:
+        # A courtesy: good settings are not refused because a copy of them cannot be kept.
+        with contextlib.suppress(OSError):
             if _content(self._last_good_path) != data:
                 write_atomically(self._last_good_path, data)
-        except OSError as error:
-            log.warning("last_good_settings_not_kept", reason=error.strerror)
 
 
 def _content(path: Path) -> bytes | None:
