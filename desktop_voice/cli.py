@@ -35,12 +35,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hidden", action="store_true", help="start in the tray")
     command = parser.add_mutually_exclusive_group()
     for flag, text in (
-        ("--talk", "tell the running app to listen (bind this to a key of your desktop)"),
+        ("--toggle-talk", "tell the running app to listen (bind this to a key of your desktop)"),
         ("--stop", "tell the running app to end its reply"),
-        ("--mute", "tell the running app to close, or open, the microphone"),
+        ("--mute", "tell the running app to close the microphone"),
+        ("--unmute", "tell the running app to open the microphone"),
+        ("--settings", "open the settings"),
         ("--quit", "tell the running app to quit"),
     ):
-        command.add_argument(flag, action="store_true", help=text)
+        command.add_argument(flag, dest="command", action="store_const", const=flag, help=text)
     parser.set_defaults(run=_run_app)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -78,7 +80,7 @@ def _fail(error: DesktopVoiceError, *, as_json: bool) -> int:
 def _run_app(options: argparse.Namespace) -> int:
     from desktop_voice.app import run_app
 
-    commands = [name for name in ("talk", "stop", "mute", "quit") if getattr(options, name)]
+    commands = [options.command] if options.command else []
     return run_app(commands, is_hidden=options.hidden)
 
 
@@ -87,7 +89,7 @@ def _run_talk(options: argparse.Namespace) -> int:
     from desktop_voice.desk.talk import TalkOptions, talk
     from desktop_voice.storage.paths import app_paths
     from desktop_voice.storage.settings_file import SettingsFile
-    # LOGS from desktop_voice.system.logs import configure_logs
+    from desktop_voice.system.logs import configure_logs
 
     if options.recording is None and (options.reply or options.fast):
         raise CommandError(
@@ -96,7 +98,7 @@ def _run_talk(options: argparse.Namespace) -> int:
     paths = app_paths()
     settings_file = SettingsFile(paths.settings_file)
     settings = settings_file.current
-    # LOGS configure_logs(paths.log_file, settings.logs.level)
+    configure_logs(paths.log_file, settings.logs.level)
     bus = EventBus()
     bus.on(Event, print_event_json if options.json else print_event)
     if settings_file.problem is not None:

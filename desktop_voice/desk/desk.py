@@ -1,0 +1,319 @@
+"""The desk: line, engines, brain and loop put together, on the media loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from desktop_voice.agent.alarms import Alarm, Alarms
+from desktop_voice.agent.brain import Brain
+from desktop_voice.agent.discovery import find_local_models
+from desktop_voice.agent.intents.timers import announcement
+from desktop_voice.agent.reply import Action, Call, ChangeVolume, SetMuted, SetVolume
+from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame
+from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
+from desktop_voice.audio.resample import resample
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.clock import Clock
+from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.ports import EngineChoice
+from desktop_voice.core.settings import Settings
+from desktop_voice.core.states import AssistantState
+from desktop_voice.desk.engines import DeafVad, EngineRoom
+from desktop_voice.desk.loop import DeskLoop
+from desktop_voice.dialogue.cascading import CascadingPipeline
+from desktop_voice.dialogue.completeness import PLAUSIBLE, SURE, completeness
+from desktop_voice.dialogue.ear import Ear
+from desktop_voice.dialogue.lines.desk import DeskLine
+from desktop_voice.dialogue.lines.line import Line
+from desktop_voice.dialogue.mouth import Fragment, Mouth, Speech
+
+_log = structlog.get_logger()
+
+_SILENT_MICROPHONE_DBFS = -75.0
+
+
+class Desk:
+    """Everything behind the desk assistant; used on the media loop only.
+
+    A missing or broken part never raises here: it is told on the bus, and the rest goes on.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        bus: EventBus,
+        clock: Clock,
+        alarms_file: Path,
+        line: Line,
+        *,
+        needs_wake: bool,
+    ) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._line = line
+        self.loop = DeskLoop(line, bus, settings, needs_wake=needs_wake)
+        self.voices: tuple[EngineChoice, ...] = ()
+        self.wake_words: tuple[EngineChoice, ...] = ()
+        self._alarms = Alarms(alarms_file, clock=clock)
+        self._brain = Brain(settings.model, clock=clock, alarms=self._alarms)
+        self._room = EngineRoom()
+        self._busy = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pipeline: CascadingPipeline | None = None
+        self._mouth: Mouth | None = None
+
+    # --- life ---
+
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Load everything, call ``on_ready``, and serve until the line ends."""
+        self.spawn(self._warm_up())
+        self.spawn(self._alarms.run(self._on_alarm))
+        self.spawn(self._obey_actions())
+        # A microphone is opened while the engines load; a recording must not run away meanwhile.
+        reading = self.spawn(self.loop.run()) if isinstance(self._line, DeskLine) else None
+        async with self._busy:
+            await self._load(None)
+        if not self._settings.model.base_url:
+            self.spawn(self._look_for_models())
+        on_ready()
+        await (reading or self.spawn(self.loop.run()))
+
+    async def close(self) -> None:
+        """End the conversation, close the devices, free the engines."""
+        self.loop.shut_down()
+        if self._pipeline is not None:
+            await self._pipeline.close()
+        await self._line.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._brain.close()
+        await self._room.close()
+
+    def spawn(self, coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run ``coroutine`` beside the conversation; what it raises is told on the bus."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+        return task
+
+    # --- set-up ---
+
+    async def _load(self, previous: Settings | None) -> None:
+        """Load engines and build the conversation around them."""
+        settings = self._settings
+        engines = await self._room.load(settings, previous)
+        for error in engines.problems:
+            self._bus.publish(ev.ErrorRaised.of(error))
+        if engines.tts is not None:
+            self.voices = tuple(
+                EngineChoice(voice.key, voice.name, voice.language)
+                for voice in engines.tts.voices()
+            )
+        if engines.wake is not None:
+            self.wake_words = tuple(
+                EngineChoice(phrase.key, phrase.words) for phrase in engines.wake.known_phrases()
+            )
+        if self._pipeline is None or previous is None or _needs_new_ear(previous, settings):
+            if self._pipeline is not None:
+                await self._pipeline.close()
+            self._pipeline = self._build()
+        if self._mouth is not None:
+            self._mouth.apply(settings.speech, engines.tts)
+        self.loop.use(self._pipeline, engines.wake)
+        if not engines.can_hear:
+            self.loop.fail()
+        elif self.loop.state in (AssistantState.OFF, AssistantState.FAULT):
+            self.loop.start()
+        names = (
+            ("wake", settings.wake.engine),
+            ("vad", settings.speech.vad_engine),
+            ("stt", settings.speech.stt_engine),
+            ("tts", settings.speech.tts_engine),
+        )
+        self._bus.publish(ev.EnginesReady(names))
+
+    def _build(self) -> CascadingPipeline:
+        engines, settings, line = self._room.engines, self._settings, self._line
+        ear = Ear(
+            engines.vad if engines.vad is not None and engines.can_hear else DeafVad(),
+            self._room.transcribe,
+            self._completeness,
+            settings.turns,
+            is_paced=line.is_paced,
+        )
+        self._mouth = self._new_mouth(settings)
+        return CascadingPipeline(
+            line, ear, self._mouth, self._brain, self._bus, self.loop, settings.turns
+        )
+
+    def _new_mouth(self, settings: Settings) -> Mouth:
+        return Mouth(
+            self._line,
+            self._room.engines.tts,
+            self._room.tts_worker,
+            settings.speech,
+            now=asyncio.get_running_loop().time,
+        )
+
+    def _completeness(self, text: str) -> float:
+        """Words and intents together: a closed command is surely over."""
+        match = self._brain.recognise(text)
+        if match is None:
+            return completeness(text)
+        return PLAUSIBLE if match.is_open_ended else SURE
+
+    async def _warm_up(self) -> None:
+        await self._brain.warm_up()
+
+    async def _look_for_models(self) -> None:
+        for server in await find_local_models():
+            self._bus.publish(ev.ModelFound(server.name, server.base_url, server.models))
+
+    # --- commands ---
+
+    async def mute(self, muted: bool) -> None:
+        """Close (or open) the microphone for real."""
+        if isinstance(self._line, DeskLine):
+            await self._line.set_muted(muted)
+        self.loop.set_muted(muted)
+
+    async def apply(self, settings: Settings) -> None:
+        """Use ``settings`` from now on."""
+        async with self._busy:
+            previous, self._settings = self._settings, settings
+            self.loop.apply(settings)
+            if isinstance(self._line, DeskLine):
+                self._line.apply(settings.audio)
+            if settings.model != previous.model:
+                self._brain.apply(settings.model)
+            if self._pipeline is not None and settings.turns != previous.turns:
+                self._pipeline.apply(settings.turns)
+            if (settings.speech, settings.wake) != (previous.speech, previous.wake):
+                await self._load(previous)
+
+    async def retry(self) -> None:
+        """Open the devices again, and load again what could not be loaded."""
+        async with self._busy:
+            if isinstance(self._line, DeskLine):
+                self._line.reopen()
+            if self._room.engines.problems:
+                await self._load(self._settings)
+
+    async def preview(self, text: str, voice: str, rate_wpm: int) -> None:
+        """Speak ``text`` with a voice that is not chosen yet."""
+        self.loop.stop()
+        self._line.clear()
+        speech = self._settings.speech.model_copy(update={"voice": voice, "rate_wpm": rate_wpm})
+        mouth = self._new_mouth(self._settings.model_copy(update={"speech": speech}))
+
+        async def fragments() -> AsyncIterator[Fragment]:
+            yield Fragment(text)
+
+        await mouth.speak(fragments(), Speech(), _PreviewObserver(self._bus))
+
+    async def check_microphone(self, seconds: float) -> None:
+        """Record for ``seconds``, say how loud it was, and play it back."""
+        if self.loop.on_frame is not None:
+            return
+        self.loop.stop()
+        frames: list[Frame] = []
+        enough = asyncio.Event()
+
+        def keep(frame: Frame) -> None:
+            frames.append(frame)
+            if len(frames) * len(frame.pcm) >= seconds * SAMPLE_RATE_HZ:
+                enough.set()
+
+        self.loop.on_frame = keep
+        try:
+            await asyncio.wait_for(enough.wait(), seconds + 3.0)
+        except TimeoutError:
+            _log.warning("microphone check got too few frames", frames=len(frames))
+        finally:
+            self.loop.on_frame = None
+        peak_dbfs = max((rms_dbfs(frame.pcm) for frame in frames), default=FLOOR_DBFS)
+        self._bus.publish(ev.MicrophoneChecked(peak_dbfs, peak_dbfs > _SILENT_MICROPHONE_DBFS))
+        if frames:
+            pcm = np.concatenate([frame.pcm for frame in frames])
+            await self._line.play(resample(pcm, SAMPLE_RATE_HZ, self._line.output_rate_hz))
+
+    # --- what comes back ---
+
+    def _on_alarm(self, alarm: Alarm) -> None:
+        text = announcement(alarm, is_late=self._alarms.is_late(alarm))
+        self._bus.publish(ev.AlarmRang(text))
+        self.loop.announce(text)
+
+    async def _obey_actions(self) -> None:
+        while True:
+            await self.loop.changed.wait()
+            self.loop.changed.clear()
+            for action in self.loop.take_actions():
+                await self._obey(action)
+
+    async def _obey(self, action: Action) -> None:
+        match action:
+            case SetMuted(muted):
+                await self.mute(muted)
+            case SetVolume(percent):
+                await self._set_volume(percent)
+            case ChangeVolume(delta_percent):
+                await self._set_volume(self._settings.audio.volume_percent + delta_percent)
+            case Call(callee):
+                self._bus.publish(ev.CallRequested(self._line.id, callee))
+            case _:
+                _log.warning("action not known", action=type(action).__name__)
+
+    async def _set_volume(self, percent: int) -> None:
+        percent = min(100, max(0, percent))
+        await self.apply(self._settings.with_value("audio", "volume_percent", percent))
+        self._bus.publish(ev.SettingChanged("audio", "volume_percent", percent))
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is None:
+            return
+        error = task.exception()
+        _log.error("desk task failed", exc_info=error)
+        if isinstance(error, DesktopVoiceError):
+            self._bus.publish(ev.ErrorRaised.of(error))
+            return
+        self._bus.publish(
+            ev.ErrorRaised(
+                "DESK-01",
+                f"Something failed unexpectedly ({type(error).__name__}).",
+                "Press Retry; if it happens again, see the log.",
+                retryable=True,
+            )
+        )
+
+
+class _PreviewObserver:
+    """Hands a voice preview's problem to the interface; the rest is only heard."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+
+    def on_clause(self, text: str) -> None:
+        """Nothing to show."""
+
+    def on_begin(self) -> None:
+        """Nothing to show."""
+
+    def on_problem(self, error: DesktopVoiceError) -> None:
+        """Tell what is wrong with the voice."""
+        self._bus.publish(ev.ErrorRaised.of(error))
+
+
+def _needs_new_ear(previous: Settings, settings: Settings) -> bool:
+    return (previous.speech.vad_engine, previous.speech.stt_engine) != (
+        settings.speech.vad_engine,
+        settings.speech.stt_engine,
+    )
