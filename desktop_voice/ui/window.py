@@ -6,7 +6,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
-    QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -143,7 +142,8 @@ class MainWindow(QMainWindow):
     def _open_page(self, page: QWidget) -> None:
         self.close_guide()
         self._pages.setCurrentWidget(page)
-        self._nav_buttons[self._pages.indexOf(page)].setChecked(True)
+        for index, button in enumerate(self._nav_buttons):
+            button.setChecked(index == self._pages.indexOf(page))
 
     def _build(self) -> None:
         self.setWindowTitle("Desktop Voice")
@@ -176,7 +176,6 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(frame)
         column.setContentsMargins(8, 14, 8, 14)
         column.setSpacing(4)
-        group = QButtonGroup(self)
         self._nav_buttons: list[QPushButton] = []
         for text, keys, open_it in (
             ("Assistant", "Ctrl+1", self.open_assistant),
@@ -187,7 +186,6 @@ class MainWindow(QMainWindow):
             button.setCheckable(True)
             button.setToolTip(f"{text} ({keys})")
             button.clicked.connect(lambda _on=False, target=open_it: target())
-            group.addButton(button)
             column.addWidget(button)
             self._nav_buttons.append(button)
         self._nav_buttons[0].setChecked(True)

@@ -1,0 +1,72 @@
+"""Fixtures of the interface tests: a real bus, a real settings file, a real window."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+if sys.platform == "linux" and not (
+    os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+):
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from PySide6.QtCore import QCoreApplication, QEvent
+from pytestqt.qtbot import QtBot
+
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.settings import Theme
+from desktop_voice.core.states import AssistantState
+from desktop_voice.storage.settings_file import SettingsFile
+from desktop_voice.ui.window import MainWindow
+from tests.helpers.recording_control import RecordingControl
+
+
+@pytest.fixture(autouse=True)
+def runtime_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give sockets and locks a folder of their own."""
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+
+
+@pytest.fixture
+def bus() -> EventBus:
+    return EventBus()
+
+
+@pytest.fixture
+def control() -> RecordingControl:
+    control = RecordingControl()
+    control.state = AssistantState.ARMED
+    return control
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SettingsFile:
+    """Settings on disk, as after a finished first run in the dark theme."""
+    store = SettingsFile(tmp_path / "settings.toml")
+    settings = store.current.with_value("general", "first_run_done", True)
+    store.save(settings.with_value("general", "theme", Theme.DARK))
+    return store
+
+
+@pytest.fixture
+def window(
+    qtbot: QtBot, control: RecordingControl, bus: EventBus, store: SettingsFile
+) -> Iterator[MainWindow]:
+    window = MainWindow(control, bus, store)
+    window.show()
+    qtbot.waitExposed(window)
+    yield window
+    dispose(window)
+
+
+def dispose(window: MainWindow) -> None:
+    """Delete ``window`` now: a later test's style sheet would reach into it."""
+    window.shut_down()
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -1,0 +1,147 @@
+"""Accessibility: everything has a name and can be reached by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.states import AssistantState
+from desktop_voice.ui.window import MainWindow
+
+Role = QAccessible.Role
+INTERACTIVE = {
+    Role.Button,
+    Role.CheckBox,
+    Role.ComboBox,
+    Role.EditableText,
+    Role.RadioButton,
+    Role.Slider,
+    Role.SpinBox,
+    Role.ProgressBar,
+    Role.Link,
+}
+
+
+def nodes(node: QAccessibleInterface) -> Iterator[QAccessibleInterface]:
+    yield node
+    for index in range(node.childCount()):
+        child = node.child(index)
+        if child is not None and child.isValid():
+            yield from nodes(child)
+
+
+def unnamed(window: QWidget) -> list[str]:
+    root = QAccessible.queryAccessibleInterface(window)
+    assert root is not None
+    found = []
+    for node in nodes(root):
+        if node.role() not in INTERACTIVE or node.text(QAccessible.Text.Name).strip():
+            continue
+        parent = node.parent()
+        if parent is not None and parent.role() in (Role.SpinBox, Role.ComboBox):
+            continue  # a part of a control that has a name
+        found.append(f"{node.role()} {node.object()}")
+    return found
+
+
+def with_everything(window: MainWindow, bus: EventBus) -> None:
+    bus.publish(ev.EnginesReady((("stt", "moonshine"), ("tts", "espeak"))))
+    bus.publish(ev.DevicesChanged("Built-in Microphone", "Speakers"))
+    bus.publish(ev.LatencyMeasured("desk", 420.0, (ev.LatencyStage("stt", 420.0),)))
+    bus.publish(ev.ErrorRaised("AUDIO-01", "No microphone.", "Plug one in.", retryable=True))
+    window.assistant.find_bar.open()
+
+
+def open_assistant(window: MainWindow) -> None:
+    window.open_assistant()
+
+
+def open_settings(window: MainWindow) -> None:
+    window.open_settings()
+
+
+def guide_at(step: int) -> Callable[[MainWindow], None]:
+    def open_guide(window: MainWindow) -> None:
+        window.open_guide()
+        assert window.guide is not None
+        window.guide.offer_model(ev.ModelFound("Ollama", "http://127.0.0.1:11434/v1", ("a", "b")))
+        for _ in range(step):
+            window.guide.next_step()
+
+    return open_guide
+
+
+VIEWS = [open_assistant, open_settings, *(guide_at(step) for step in range(5))]
+VIEW_IDS = ["assistant", "settings", *(f"guide-{step + 1}" for step in range(5))]
+
+
+@pytest.mark.parametrize("open_view", VIEWS, ids=VIEW_IDS)
+def test_every_interactive_control_has_a_name(
+    window: MainWindow, bus: EventBus, open_view: Callable[[MainWindow], None]
+) -> None:
+    with_everything(window, bus)
+    open_view(window)
+    assert unnamed(window) == []
+
+
+@pytest.mark.parametrize("open_view", VIEWS, ids=VIEW_IDS)
+def test_tab_reaches_every_control(
+    qtbot: QtBot, window: MainWindow, bus: EventBus, open_view: Callable[[MainWindow], None]
+) -> None:
+    with_everything(window, bus)
+    open_view(window)
+    window.activateWindow()
+    wanted = {
+        widget
+        for kind in (QAbstractButton, QLineEdit, QComboBox)
+        for widget in window.findChildren(kind)
+        if widget.isVisible()
+        and widget.isEnabled()
+        and widget.objectName() != "qt_spinbox_lineedit"
+    }
+    reached: set[QWidget] = set()
+    for _ in range(400):
+        window.focusNextPrevChild(True)
+        focus = window.focusWidget()
+        if focus in reached and wanted <= reached:
+            break
+        if focus is not None:
+            reached.add(focus)
+    assert {describe(w) for w in wanted - reached} == set()
+
+
+def describe(widget: QWidget) -> str:
+    return f"{type(widget).__name__} {widget.accessibleName() or widget.property('text')}"
+
+
+def test_orb_is_a_button_that_tells_its_state(window: MainWindow, bus: EventBus) -> None:
+    node = QAccessible.queryAccessibleInterface(window.assistant.orb)
+    assert node is not None
+    assert node.role() is Role.Button
+    assert node.text(QAccessible.Text.Name) == "Talk. Ready"
+    bus.publish(ev.StateChanged(AssistantState.LISTENING, muted=False))
+    assert node.text(QAccessible.Text.Name) == "Talk. Listening"
+    bus.publish(ev.StateChanged(AssistantState.ARMED, muted=True))
+    assert node.text(QAccessible.Text.Name) == "Talk. Muted"
+
+
+def test_navigation_works_by_keyboard_alone(qtbot: QtBot, window: MainWindow) -> None:
+    _assistant, settings = (
+        button
+        for button in window.findChildren(QAbstractButton)
+        if button.property("kind") == "nav"
+    )
+    settings.setFocus()
+    qtbot.keyClick(settings, Qt.Key.Key_Space)
+    assert settings.isChecked()
+    assert window.settings_page.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    assert window.assistant.isVisible()
+    assert not settings.isChecked()

@@ -1,0 +1,73 @@
+"""The bridge: events of any thread arrive as signals in the main thread, in order."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+from desktop_voice.ui.bridge import Bridge
+
+
+def test_events_of_another_thread_arrive_in_order_in_the_main_thread(
+    qtbot: QtBot, qapp: QApplication, bus: EventBus
+) -> None:
+    bridge = Bridge(bus)
+    seen: list[tuple[str, bool]] = []
+
+    def note(event: ev.PartialTranscript) -> None:
+        seen.append((event.text, QThread.currentThread() is qapp.thread()))
+
+    bridge.partial.connect(note)
+    words = [f"word {number}" for number in range(200)]
+
+    def speak() -> None:
+        for word in words:
+            bus.publish(ev.PartialTranscript("desk", word))
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    thread.join()
+    qtbot.waitUntil(lambda: len(seen) == len(words))
+    assert seen == [(word, True) for word in words]
+    bridge.close()
+
+
+def test_other_lines_stay_out(bus: EventBus, qapp: QApplication) -> None:
+    bridge = Bridge(bus)
+    seen: list[str] = []
+    bridge.user_turn.connect(lambda event: seen.append(event.text))
+    bus.publish(ev.UserTurn("phone-1", "not for the desk"))
+    bus.publish(ev.UserTurn("desk", "for the desk"))
+    assert seen == ["for the desk"]
+    bridge.close()
+
+
+def test_closed_bridge_hears_nothing(bus: EventBus, qapp: QApplication) -> None:
+    bridge = Bridge(bus)
+    seen: list[object] = []
+    bridge.notice.connect(seen.append)
+    bridge.close()
+    bus.publish(ev.Notice("too late"))
+    assert seen == []
+
+
+class Emitter(QObject):
+    fired = Signal(object)
+
+
+def test_signals_do_not_eat_references_of_singletons(qapp: QApplication) -> None:
+    emitter = Emitter()
+    emitter.fired.connect(lambda _value: None)
+    before = sys.getrefcount(None), sys.getrefcount(True)
+    for _ in range(200):
+        emitter.fired.emit(True)
+        emitter.setObjectName("x")
+        qapp.processEvents()
+    assert sys.getrefcount(None) >= before[0] - 20
+    assert sys.getrefcount(True) >= before[1] - 20
