@@ -21,6 +21,8 @@ from desktop_voice.storage.settings_problems import Loc, describe
 MAX_BYTES = 64 * 1024
 """Far more than the largest sensible file; bounds the time that a hostile one can take."""
 
+# tomlkit's time grows with the square of the keys: a larger file is worked on only if it is good.
+_MAX_BAD_BYTES = 16 * 1024
 _MAX_NAMED = 10
 _MARK = "position-of-this-value"
 
@@ -71,10 +73,10 @@ def write_settings(settings: Settings, old: bytes | None) -> str:
     Args:
         settings: What the text shall say.
         old: The file's present content. Its comments, order and formatting are kept, keys that
-            are no settings are removed. Without it, or when it is not TOML, every setting is
-            written with its title and help as a comment.
+            are no settings are removed. Without it, when it is not TOML, or when it is bad and
+            large, every setting is written with its title and help as a comment.
     """
-    if old is not None and len(old) <= MAX_BYTES:
+    if old is not None and (len(old) <= _MAX_BAD_BYTES or not read_settings(old, "").problems):
         try:
             text = _edited(_decoded(old), settings)
             if read_settings(text.encode(), "") == Reading(settings):
@@ -153,6 +155,8 @@ def _position_of(text: str, loc: Loc) -> tuple[int, int] | None:
     tomlkit writes a document back to the letter, but keeps no positions: so a mark is put in the
     value's place, and is looked for in the text that comes out.
     """
+    if len(text) > _MAX_BAD_BYTES:
+        return None
     try:
         marked = _marked(tomlkit.parse(text), loc)
         index = marked.index(_MARK)

@@ -77,6 +77,17 @@ def test_many_problems_are_counted_not_listed() -> None:
     assert problems(text)[-1] == "There are 15 more."
 
 
+def test_a_large_bad_file_is_told_without_places_and_replaced() -> None:
+    old = "".join(f"a.b.c{n} = 1\n" for n in range(4000))
+    assert problems(old) == ("s.toml: a is not a setting.",)
+    assert write_settings(Settings(), old.encode()) == write_settings(Settings(), None)
+
+
+def test_a_large_good_file_keeps_its_comments() -> None:
+    old = "schema_version = 1\n" + "# a long story\n" * 2000
+    assert write_settings(Settings(), old.encode()) == old
+
+
 def test_a_byte_order_mark_is_no_problem() -> None:
     assert problems(b"\xef\xbb\xbf[wake]\nenabled = false\n") == ()
 
