@@ -32,7 +32,7 @@ def main() -> None:
         silence(150),
         say("What time is it?"),
         silence(4500),
-        say("What is twelve times seven?"),
+        say("How many feet are in a mile?"),
         silence(500),
     ]
     TARGET.parent.mkdir(parents=True, exist_ok=True)
