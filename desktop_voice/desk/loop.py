@@ -11,6 +11,7 @@ import structlog
 from desktop_voice.agent.reply import Action
 from desktop_voice.audio.frames import Frame
 from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
+from desktop_voice.audio.tones import listening_tone
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.settings import Settings
@@ -28,6 +29,7 @@ _log = structlog.get_logger()
 
 TAP_S = 0.35
 _LEVEL_EVERY_FRAMES = 3
+_TONE_AFTER_S = 0.4
 _WAKE_STATES = frozenset(
     {
         AssistantState.ARMED,
@@ -60,6 +62,7 @@ class DeskLoop:
         self._pressed_s: float | None = None
         self._press_started_listening = False
         self._frame_count = 0
+        self._tone_due_s: float | None = None
         self._actions: list[Action] = []
         self.on_frame: Callable[[Frame], None] | None = None
         """While set, gets every frame instead of the conversation (the microphone check)."""
@@ -108,6 +111,8 @@ class DeskLoop:
         self._frame_count += 1
         if self._frame_count % _LEVEL_EVERY_FRAMES == 0:
             self._bus.publish(ev.AudioLevel("microphone", rms_dbfs(frame.pcm)))
+            if self._state is AssistantState.SPEAKING:
+                self._bus.publish(ev.AudioLevel("speaker", self._line.output_level_dbfs))
         if self.on_frame is not None:
             self.on_frame(frame)
             return
@@ -120,10 +125,20 @@ class DeskLoop:
         await pipeline.push(frame)
         if phrase is not None and self._wake is not None and self._state in _WAKE_STATES:
             self._on_wake(phrase, self._wake.lag_ms)
+        if self._tone_due_s is not None and frame.time_s >= self._tone_due_s:
+            await self._play_tone(pipeline)
 
     def _on_wake(self, phrase: str, lag_ms: float) -> None:
         self._bus.publish(ev.WakeHeard(self._line.id, phrase))
         self._listen("wake_word", Trigger.WAKE_HEARD, lag_ms)
+        if self._settings.audio.sounds and not self._line.is_half_duplex:
+            self._tone_due_s = self._line.now() + _TONE_AFTER_S
+
+    async def _play_tone(self, pipeline: CascadingPipeline) -> None:
+        """Say “I am listening”, unless the question was asked in the same breath."""
+        self._tone_due_s = None
+        if self._state is AssistantState.LISTENING and pipeline.is_quiet:
+            await self._line.play(listening_tone(self._line.output_rate_hz))
 
     def _listen(
         self,

@@ -76,6 +76,7 @@ class DeskLine:
         self._input_resampler = StreamResampler(SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
         self._reference_resampler = StreamResampler(SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
         self.output_level_dbfs = FLOOR_DBFS
+        self.is_half_duplex = True
         self.frames_read = 0
 
     # --- input ---
@@ -132,11 +133,6 @@ class DeskLine:
             if self.output_level_dbfs > FLOOR_DBFS:
                 self._last_output_s = self.now()
         return self._reference_resampler.push(played)
-
-    @property
-    def is_half_duplex(self) -> bool:
-        """Whether the microphone rests while the speaker plays."""
-        return self._echo is None
 
     # --- output ---
 
@@ -350,14 +346,13 @@ class DeskLine:
     def _set_up_echo(self) -> None:
         if not self._settings.echo_cancellation:
             self._echo = None
-            return
-        if self._echo is not None or self._echo_failed:
-            return
-        try:
-            self._echo = EchoCanceller()
-        except EngineError as error:
-            self._echo_failed = True
-            self._bus.publish(ev.Notice(error.what, error.do))
+        elif self._echo is None and not self._echo_failed:
+            try:
+                self._echo = EchoCanceller()
+            except EngineError as error:
+                self._echo_failed = True
+                self._bus.publish(ev.Notice(error.what, error.do))
+        self.is_half_duplex = self._echo is None
 
     def _advance(self) -> None:
         self._progress.advance(self.played_samples)

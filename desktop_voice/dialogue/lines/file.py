@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from desktop_voice.audio.frames import FRAME_MS, Frame, Pcm, silence
-from desktop_voice.audio.levels import scaled
+from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs, scaled
 from desktop_voice.audio.wav import SoundFile, WavWriter
 from desktop_voice.core.errors import AudioError
 from desktop_voice.dialogue.lines.progress import Progress
@@ -44,6 +44,8 @@ class FileLine:
         self.id = line_id
         self.is_paced = is_paced
         self.input_ended = False
+        self.is_half_duplex = False
+        self.output_level_dbfs = FLOOR_DBFS
         self.output_rate_hz = output_rate_hz
         self._is_over = is_over
         self._recording = SoundFile(recording)
@@ -139,6 +141,7 @@ class FileLine:
 
     def _play_one_frame(self) -> None:
         wanted = self.output_rate_hz * FRAME_MS // 1000
+        self.output_level_dbfs = rms_dbfs(self._queue[0]) if self._queue else FLOOR_DBFS
         if self._queue and self._was_idle:
             self.played_at.append((self.now(), self._played))
         self._was_idle = not self._queue

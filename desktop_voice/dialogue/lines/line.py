@@ -24,6 +24,12 @@ class Line(Protocol):
     input_ended: bool
     """Whether the far end has nothing more to say, ever."""
 
+    output_level_dbfs: float
+    """How loud the speaker is right now, -100 (silent) to 0 dBFS."""
+
+    is_half_duplex: bool
+    """Whether the microphone rests while the speaker plays, for want of echo cancellation."""
+
     def frames(self) -> AsyncIterator[Frame]:
         """Yield 20 ms frames at 16 kHz, echo-free, until the line is closed."""
 
