@@ -48,8 +48,8 @@ _STATUS = {
 class ModelServer:
     """A running server: set ``mode`` and ``words``, read what was asked.
 
-    ``release`` lets a slow first token go; ``hung_up`` is set when a client closed the
-    connection of a chat that was not over.
+    ``asked`` is set when a chat arrived; ``release`` lets a slow first token go; ``hung_up`` is
+    set when a client closed the connection of a chat that was not over.
     """
 
     mode: Mode = Mode.NORMAL
@@ -57,6 +57,7 @@ class ModelServer:
     models: Any = field(default_factory=lambda: ["small-model", "big-model"])
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
@@ -80,14 +81,15 @@ class ModelServer:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """``POST /v1/chat/completions``."""
         self.requests.append(await request.json())
+        self.asked.set()
         self.keys.append(request.headers.get("Authorization", ""))
         if self.mode in _STATUS:
             return web.json_response({"error": {"message": "no"}}, status=_STATUS[self.mode])
         if self.mode is Mode.HTML:
             return web.Response(text="<html>It works!</html>", content_type="text/html")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
         try:
+            await response.prepare(request)
             await self._answer(request, response)
         except (ConnectionError, asyncio.CancelledError):
             self.hung_up.set()

@@ -123,7 +123,8 @@ async def test_a_stalled_model_is_dropped_for_the_fallback(alarms: Alarms) -> No
     async with model_server(Mode.STALLS) as stalled, model_server() as good:
         settings = _settings(stalled, good, filler_s=0.05, fallback_s=0.4)
         assert await _reply(_brain(settings, alarms), QUESTION) == [Filler(FILLER), *ANSWER]
-        await stalled.hung_up.wait()
+        if stalled.requests:  # a busy machine may have given up on it before it was asked
+            await stalled.hung_up.wait()
         assert good.requests[0]["model"] == "other-model"
 
 
@@ -182,16 +183,15 @@ async def test_a_reply_that_is_closed_hangs_up_on_the_model(alarms: Alarms) -> N
 
 async def test_a_reply_that_is_cancelled_hangs_up_on_the_model(alarms: Alarms) -> None:
     async with model_server(Mode.STALLS) as server:
-        brain = _brain(_settings(server, filler_s=0.05), alarms)
-        waiting = asyncio.Event()
+        brain = _brain(_settings(server), alarms)
 
         async def listen() -> None:
             async with aclosing(brain.answer(QUESTION, History())) as parts:
                 async for _ in parts:
-                    waiting.set()
+                    pass
 
         task = asyncio.create_task(listen())
-        await waiting.wait()
+        await server.asked.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert task.cancelled()
