@@ -40,19 +40,25 @@ class ClauseSplitter:
 
     def _find_cut(self) -> int | None:
         for match in _SENTENCE_END.finditer(self._buffer):
+            if self._is_in_code(match.end()):
+                continue
             if not _ABBREVIATION.search(self._buffer[: match.end()].rstrip("\"')]”’")):
                 return match.end()
         if self._is_first:
             for match in _CLAUSE_END.finditer(self._buffer):
-                if match.end() >= _MIN_CLAUSE_CHARS:
+                if match.end() >= _MIN_CLAUSE_CHARS and not self._is_in_code(match.end()):
                     return match.end()
-        if len(self._buffer) > _MAX_CLAUSE_CHARS:
+        if len(self._buffer) > _MAX_CLAUSE_CHARS and not self._is_in_code(_MAX_CLAUSE_CHARS):
             matches = list(_CLAUSE_END.finditer(self._buffer, 0, _MAX_CLAUSE_CHARS))
             if matches:
                 return matches[-1].end()
             space = self._buffer.rfind(" ", 0, _MAX_CLAUSE_CHARS)
             return space if space > 0 else _MAX_CLAUSE_CHARS
         return None
+
+    def _is_in_code(self, position: int) -> bool:
+        """Whether ``position`` is inside a code block, which is taken out as a whole."""
+        return self._buffer.count("```", 0, position) % 2 == 1
 
 
 _MARKUP = (

@@ -79,7 +79,6 @@ class Ear:
         self._turns = turns
         self._is_paced = is_paced
         self._learner = PauseLearner() if turns.learn_pauses else None
-        self._detector = TurnDetector(turns.patience, self._learner)
         self._recent: deque[Frame] = deque(maxlen=int(1000 / FRAME_MS))
         self._utterance: _Utterance | None = None
         self._is_open = False
@@ -106,7 +105,6 @@ class Ear:
             self._learner = None
         elif self._learner is None:
             self._learner = PauseLearner()
-        self._detector = TurnDetector(turns.patience, self._learner)
 
     def open(
         self,
@@ -172,7 +170,7 @@ class Ear:
             self.close()
             return [NothingSaid()]
         try:
-            return [await self._end(self._utterance, now_s)]
+            return await self._end(self._utterance, now_s)
         except Exception:
             self.close()
             raise
@@ -202,15 +200,15 @@ class Ear:
 
     def _begin(self, frame: Frame, from_s: float) -> list[EarEvent]:
         self._voiced_run_ms = 0.0
-        self._detector.start()
-        utterance = _Utterance(Transcription(self._transcribe), frame.time_s)
+        detector = TurnDetector(self._turns.patience, self._learner)
+        utterance = _Utterance(Transcription(self._transcribe), detector, frame.time_s)
         for recent in self._recent:
             if recent.time_s > max(from_s, self._earliest_s):
                 utterance.transcription.add(recent.pcm)
         if self._gate.voiced:
             utterance.voiced_ms = _ONSET_MS
             utterance.words_needed = utterance.transcription.samples
-            self._detector.update(frame.time_s, True, None)
+            detector.update(frame.time_s, True, None)
         utterance.partial_asked_s = frame.time_s
         self._utterance = utterance
         return [Started()]
@@ -236,40 +234,48 @@ class Ear:
         utterance.was_voiced = voiced
         if not self._is_paced:
             await transcription.settled()
+            if self._utterance is not utterance:
+                return events
         text = without_inventions(transcription.text, utterance.voiced_ms)
         if text != utterance.shown:
             utterance.shown = text
             events.append(Partial(text))
-        if self._is_manual:
+        too_long = frame.time_s - utterance.began_s >= self._turns.max_utterance_s
+        if self._is_manual and not too_long:
             return events
         known = not voiced and transcription.covers(utterance.words_needed)
         completeness = self._completeness(text) if known else None
-        decision = self._detector.update(frame.time_s, voiced, completeness)
-        too_long = frame.time_s - utterance.began_s >= self._turns.max_utterance_s
+        decision = utterance.detector.update(frame.time_s, voiced, completeness)
         if decision is Decision.END or too_long:
-            events.append(await self._end(utterance, frame.time_s))
+            events += await self._end(utterance, frame.time_s)
         return events
 
-    async def _end(self, utterance: _Utterance, now_s: float) -> Ended:
+    async def _end(self, utterance: _Utterance, now_s: float) -> list[EarEvent]:
         transcription = utterance.transcription
         loop = asyncio.get_running_loop()
         decided_s = loop.time()
         if not transcription.covers(utterance.words_needed) or self._is_manual:
             transcription.request()
         text = without_inventions(await transcription.settled(), utterance.voiced_ms)
+        if self._utterance is not utterance:
+            # The talk key, Esc or a typed turn came while the words were waited for.
+            return []
         was_manual = self._is_manual
         self.close()
-        last_voiced_s = self._detector.last_voiced_s
-        return Ended(
-            text,
-            now_s if last_voiced_s is None or was_manual else last_voiced_s,
-            (loop.time() - decided_s) * 1000,
-        )
+        last_voiced_s = utterance.detector.last_voiced_s
+        return [
+            Ended(
+                text,
+                now_s if last_voiced_s is None or was_manual else last_voiced_s,
+                (loop.time() - decided_s) * 1000,
+            )
+        ]
 
 
 @dataclass(slots=True)
 class _Utterance:
     transcription: Transcription
+    detector: TurnDetector
     began_s: float
     voiced_ms: float = 0.0
     words_needed: int = 0

@@ -41,6 +41,7 @@ class Transcription:
         self._covered = 0
         self._requested = 0
         self._run: asyncio.Task[None] | None = None
+        self._is_dropped = False
 
     @property
     def samples(self) -> int:
@@ -66,22 +67,23 @@ class Transcription:
         """Have all samples so far transcribed, now or after the run that goes on."""
         self._requested = self._samples
         if self._run is None and self._covered < self._requested:
-            self._run = asyncio.get_running_loop().create_task(self._transcribe_pending())
+            self._start()
 
     def covers(self, samples: int) -> bool:
         """Whether :attr:`text` holds the words of the first ``samples`` unsettled samples."""
         return self._covered >= samples
 
     async def settled(self) -> str:
-        """Return the words once every requested sample is covered.
+        """Return the words once every requested sample is covered, or once they were dropped.
 
         Raises:
             EngineError: The recogniser failed.
         """
-        while self._run is not None:
-            await asyncio.shield(self._run)
-        if self._covered < self._requested:
-            await self._transcribe_pending()
+        while not self._is_dropped and (self.is_busy or self._covered < self._requested):
+            run = self._run or self._start()
+            await asyncio.wait({run})
+            if not run.cancelled():
+                run.result()
         return self.text
 
     def settle_if_long(self) -> None:
@@ -96,10 +98,17 @@ class Transcription:
             self._covered = 0
 
     def drop(self) -> None:
-        """Forget the run that goes on; its result will not be used."""
+        """Forget the run that goes on; whoever waits in :meth:`settled` is let go."""
+        self._is_dropped = True
         if self._run is not None:
             self._run.cancel()
             self._run = None
+
+    def _start(self) -> asyncio.Task[None]:
+        self._run = asyncio.get_running_loop().create_task(self._transcribe_pending())
+        # A failure that nobody waits for is met again by the next run.
+        self._run.add_done_callback(lambda run: run.cancelled() or run.exception())
+        return self._run
 
     async def _transcribe_pending(self) -> None:
         try:

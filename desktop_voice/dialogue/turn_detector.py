@@ -59,17 +59,12 @@ class PauseLearner:
 
 
 class TurnDetector:
-    """Follows one utterance after another; see the module."""
+    """Follows one utterance; see the module."""
 
     def __init__(self, patience: Patience, learner: PauseLearner | None = None) -> None:
         self._patience = patience
         self._learner = learner
         self._last_voiced_s: float | None = None
-        self._paused = False
-
-    def start(self) -> None:
-        """Begin a new utterance."""
-        self._last_voiced_s = None
         self._paused = False
 
     @property
