@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QWidget
-from pytestqt.qtbot import QtBot
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
@@ -93,7 +93,7 @@ def test_every_interactive_control_has_a_name(
 
 @pytest.mark.parametrize("open_view", VIEWS, ids=VIEW_IDS)
 def test_tab_reaches_every_control(
-    qtbot: QtBot, window: MainWindow, bus: EventBus, open_view: Callable[[MainWindow], None]
+    window: MainWindow, bus: EventBus, open_view: Callable[[MainWindow], None]
 ) -> None:
     with_everything(window, bus)
     open_view(window)
@@ -132,16 +132,16 @@ def test_orb_is_a_button_that_tells_its_state(window: MainWindow, bus: EventBus)
     assert node.text(QAccessible.Text.Name) == "Talk. Muted"
 
 
-def test_navigation_works_by_keyboard_alone(qtbot: QtBot, window: MainWindow) -> None:
+def test_navigation_works_by_keyboard_alone(window: MainWindow) -> None:
     _assistant, settings = (
         button
         for button in window.findChildren(QAbstractButton)
         if button.property("kind") == "nav"
     )
     settings.setFocus()
-    qtbot.keyClick(settings, Qt.Key.Key_Space)
+    QTest.keyClick(settings, Qt.Key.Key_Space)
     assert settings.isChecked()
     assert window.settings_page.isVisible()
-    qtbot.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
     assert window.assistant.isVisible()
     assert not settings.isChecked()

@@ -76,29 +76,37 @@ class FieldRow(QWidget):
         row.addLayout(words, 1)
         row.addWidget(self.editor, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignVCenter)
+        self._value: object = None
         self.show_value(settings.current)
 
     def show_value(self, settings: Settings) -> None:
-        """Show the value in ``settings``, unless a refused one waits to be corrected."""
+        """Show the value in ``settings``.
+
+        What the user is typing, and a refused value that waits to be corrected, stay as they are
+        while this setting itself does not change.
+        """
         value = self.spec.value_in(settings)
         self.reset.setEnabled(value != self.spec.default or not self.problem.isHidden())
-        if self.problem.isHidden():
-            self.editor.set_value(value)
+        if value != self._value:
+            self._show(value)
+
+    def _show(self, value: object) -> None:
+        self._value = value
+        self._show_problem("")
+        self.editor.set_value(value)
 
     def _change(self, value: object) -> None:
         problem = self._settings.change(self.spec.section, self.spec.name, value)
-        self._show_problem(problem)
-        if not problem:
+        if problem:
+            self._show_problem(problem)
+        else:
+            self._show(self.spec.value_in(self._settings.current))
             self.saved.emit(self.spec.title)
 
     def _reset(self) -> None:
-        self._show_problem("")
-        problem = self._settings.change(self.spec.section, self.spec.name, self.spec.default)
-        self._show_problem(problem)
-        self.show_value(self._settings.current)
+        self._change(self.spec.default)
         self.editor.setFocus()
-        if not problem:
-            self.saved.emit(self.spec.title)
+        self.show_value(self._settings.current)
 
     def _show_problem(self, problem: str) -> None:
         self.problem.setText(f"Not saved: {problem}" if problem else "")

@@ -84,6 +84,11 @@ class SettingsPage(QWidget):
         self._build()
         settings.changed.connect(self._show_values)
 
+    @property
+    def saved_text(self) -> str:
+        """The hint that follows a saved change for a moment; empty otherwise."""
+        return self._saved.text()
+
     def show_section(self, section: str) -> None:
         """Scroll to ``section``, the name of a field of the settings model."""
         self.search.clear()

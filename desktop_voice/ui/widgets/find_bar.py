@@ -38,6 +38,11 @@ class FindBar(QWidget):
             row.addWidget(button)
         self.hide()
 
+    @property
+    def result_text(self) -> str:
+        """What the bar says about the last search; empty when something was found."""
+        return self._result.text()
+
     def open(self) -> None:
         """Show the bar and take the keyboard."""
         self.show()
