@@ -30,6 +30,7 @@ _log = structlog.get_logger()
 TAP_S = 0.35
 _LEVEL_EVERY_FRAMES = 3
 _TONE_AFTER_S = 0.4
+_WAKE_LEAD_IN_S = 2.0
 _WAKE_STATES = frozenset(
     {
         AssistantState.ARMED,
@@ -62,6 +63,7 @@ class DeskLoop:
         self._pressed_s: float | None = None
         self._press_started_listening = False
         self._frame_count = 0
+        self._listening_since_s = 0.0
         self._tone_due_s: float | None = None
         self._actions: list[Action] = []
         self.on_frame: Callable[[Frame], None] | None = None
@@ -120,13 +122,26 @@ class DeskLoop:
         if pipeline is None:
             return
         phrase = None
-        if self._wake is not None and self._settings.wake.enabled and self._state in _WAKE_STATES:
+        if self._wake is not None and self._settings.wake.enabled and self._may_wake(frame.time_s):
             phrase = self._wake.process(frame.pcm)
         await pipeline.push(frame)
-        if phrase is not None and self._wake is not None and self._state in _WAKE_STATES:
+        if phrase is not None and self._wake is not None and self._may_wake(frame.time_s):
             self._on_wake(phrase, self._wake.lag_ms)
         if self._tone_due_s is not None and frame.time_s >= self._tone_due_s:
             await self._play_tone(pipeline)
+
+    def _may_wake(self, now_s: float) -> bool:
+        """Whether a wake word means something now.
+
+        Also at the very start of an utterance: in the follow-up window people say it as well.
+        """
+        if self._state is AssistantState.LISTENING:
+            return not self._is_talk_key_down and now_s - self._listening_since_s < _WAKE_LEAD_IN_S
+        return self._state in _WAKE_STATES
+
+    @property
+    def _is_talk_key_down(self) -> bool:
+        return self._pressed_s is not None
 
     def _on_wake(self, phrase: str, lag_ms: float) -> None:
         self._bus.publish(ev.WakeHeard(self._line.id, phrase))
@@ -296,5 +311,7 @@ class DeskLoop:
             state = AssistantState.FAULT
         if state is not self._state:
             self._state = state
+            if state is AssistantState.LISTENING:
+                self._listening_since_s = self._line.now()
             self._bus.publish(ev.StateChanged(state, self._muted))
         self.changed.set()

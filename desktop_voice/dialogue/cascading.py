@@ -219,7 +219,8 @@ class CascadingPipeline:
             case Started():
                 if not reply.has_sounded and reply.heard is not None:
                     self._withdraw(reply)
-                elif self._turns.interruptible is Interruption.SPEECH:
+                else:
+                    # Softer while somebody speaks: what they say is understood better, too.
                     self._line.set_gain(_DUCKED_GAIN)
             case Partial(text) if text:
                 self._judge(reply, text)

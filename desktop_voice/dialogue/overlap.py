@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 from enum import Enum
 
 _WORD = re.compile(r"[\w']+")
+_ALIKE = 0.65
 _BACKCHANNELS = frozenset(
     {
         "yes yeah yep yup no nope ok okay right sure uh huh mm hmm hm mhm ah oh wow cool nice",
@@ -31,6 +33,11 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.lower().replace("’", "'"))
 
 
+def _sounds_like(word: str, wanted: str) -> bool:
+    """A word said alone into a reply is often heard as its neighbour: "shop", "top", "stock"."""
+    return SequenceMatcher(None, word, wanted).ratio() >= _ALIKE
+
+
 def judge_overlap(text: str, reply: str, stop_words: Iterable[str]) -> Overlap:
     """Tell a stop word, listening noises, the reply's own echo and real speech apart.
 
@@ -45,6 +52,8 @@ def judge_overlap(text: str, reply: str, stop_words: Iterable[str]) -> Overlap:
     for stop in map(words_of, stop_words):
         rest = [word for word in words if word not in stop]
         if stop and all(word in words for word in stop) and not set(rest) - _POLITE:
+            return Overlap.STOP
+        if len(words) == len(stop) == 1 and _sounds_like(words[0], stop[0]):
             return Overlap.STOP
     if not set(words) - _BACKCHANNEL_WORDS:
         return Overlap.BACKCHANNEL

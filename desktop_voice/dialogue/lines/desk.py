@@ -62,7 +62,8 @@ class DeskLine:
         self._reopen_wanted = True
         self._reopen_at_s = 0.0
         self._using_fallback = False
-        self._problem_code = ""
+        self._told: set[str] = set()
+        self._names: list[str] = []
         self._wake = asyncio.Event()
         self._opened = asyncio.Event()
         self._progress = Progress()
@@ -227,7 +228,7 @@ class DeskLine:
 
     def reopen(self) -> None:
         """Open the devices anew, as after a Retry."""
-        self._problem_code = ""
+        self._told.clear()
         self._reopen_wanted = True
         self._reopen_at_s = 0.0
         self._wake.set()
@@ -332,16 +333,16 @@ class DeskLine:
 
     def _tell(self, problems: list[AudioError]) -> None:
         for error in problems:
-            if error.code != self._problem_code:
-                self._problem_code = error.code
+            if error.code not in self._told:
                 self._bus.publish(ev.ErrorRaised.of(error))
-        if not problems:
-            self._problem_code = ""
+        self._told = {error.code for error in problems}
         names = [
             stream.device.name if stream is not None else ""
             for stream in (self._streams.microphone, self._streams.speaker)
         ]
-        self._bus.publish(ev.DevicesChanged(microphone=names[0], speaker=names[1]))
+        if names != self._names:
+            self._names = names
+            self._bus.publish(ev.DevicesChanged(microphone=names[0], speaker=names[1]))
 
     def _set_up_echo(self) -> None:
         if not self._settings.echo_cancellation:
