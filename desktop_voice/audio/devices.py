@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Literal
 
@@ -41,6 +44,7 @@ def portaudio() -> ModuleType:
     Raises:
         AudioError: PortAudio is not installed; ``do`` says what to type.
     """
+    _silence_alsa()
     try:
         import sounddevice
     except OSError as error:
@@ -52,6 +56,29 @@ def portaudio() -> ModuleType:
             retryable=True,
         ) from error
     return sounddevice  # type: ignore[no-any-return]
+
+
+@cache
+def _silence_alsa() -> object:
+    """Keep ALSA's remarks about underruns and absent devices off the terminal (Linux only).
+
+    The C handler takes more, variable arguments; they are the caller's to clean up and are left.
+
+    Returns:
+        What must stay alive as long as ALSA may call it: the cache sees to that.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    handler_type = ctypes.CFUNCTYPE(
+        None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
+    )
+    handler = handler_type(lambda _file, _line, _function, _error, _format: None)
+    try:
+        alsa = ctypes.CDLL("libasound.so.2")
+        alsa.snd_lib_error_set_handler(handler)
+    except (OSError, AttributeError):
+        return None
+    return alsa, handler
 
 
 def refresh() -> None:

@@ -57,8 +57,11 @@ class PcmRing:
         count = self.read_into(out)
         return out[:count]
 
-    def skip_all(self) -> int:
-        """Drop what is there; to be called by the reader. Return how many samples that was."""
-        count = len(self)
-        self._read += count
-        return count
+    @property
+    def written(self) -> int:
+        """How many samples were ever written: the position of the next one."""
+        return self._written
+
+    def skip_to(self, position: int) -> None:
+        """Drop what was written before ``position``; to be called by the reader."""
+        self._read = max(self._read, min(position, self._written))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import structlog
@@ -25,7 +25,19 @@ _RING_S = 4.0
 _BLOCK_MS = 20
 
 
-def _open(make: Callable[[int], Any], device: Device, word: str, wanted_hz: int) -> tuple[Any, int]:
+class _PortAudioStream(Protocol):
+    latency: float
+
+    def start(self) -> None: ...
+
+    def abort(self, ignore_errors: bool = True) -> None: ...
+
+    def close(self, ignore_errors: bool = True) -> None: ...
+
+
+def _open(
+    make: Callable[[int], _PortAudioStream], device: Device, word: str, wanted_hz: int
+) -> tuple[_PortAudioStream, int]:
     """Open and start a stream at the wanted rate, else at the device's own."""
     module = portaudio()
     problem: Exception | None = None
@@ -54,7 +66,7 @@ class _Stream:
 
     def __init__(self) -> None:
         self.last_callback_s = time.monotonic()
-        self._stream: Any = None
+        self._stream: _PortAudioStream | None = None
 
     @property
     def is_dead(self) -> bool:
@@ -87,8 +99,8 @@ class MicrophoneStream(_Stream):
             self.ring.write(indata[:, 0])
             on_samples()
 
-        def make(rate_hz: int) -> Any:
-            return module.InputStream(
+        def make(rate_hz: int) -> _PortAudioStream:
+            stream: _PortAudioStream = module.InputStream(
                 samplerate=rate_hz,
                 device=device.index,
                 channels=1,
@@ -96,6 +108,7 @@ class MicrophoneStream(_Stream):
                 blocksize=rate_hz * _BLOCK_MS // 1000,
                 callback=callback,
             )
+            return stream
 
         self._stream, self.rate_hz = _open(make, device, "microphone", SAMPLE_RATE_HZ)
         self.last_callback_s = time.monotonic() + 1.0
@@ -113,7 +126,7 @@ class SpeakerStream(_Stream):
         self.device = device
         self.gain = 1.0
         self.played = 0
-        self._clear_wanted = False
+        self._clear_to = 0
         rate_limit = max(device.default_rate_hz, wanted_hz)
         self.ring = PcmRing(int(_RING_S * rate_limit))
         self.reference = PcmRing(int(_RING_S * rate_limit))
@@ -121,9 +134,7 @@ class SpeakerStream(_Stream):
 
         def callback(outdata: Pcm, frames: int, _time: object, _status: object) -> None:
             self.last_callback_s = time.monotonic()
-            if self._clear_wanted:
-                self.ring.skip_all()
-                self._clear_wanted = False
+            self.ring.skip_to(self._clear_to)
             out = outdata[:, 0]
             count = self.ring.read_into(out)
             out[count:] = 0
@@ -134,8 +145,8 @@ class SpeakerStream(_Stream):
                 self.played += count
                 on_played()
 
-        def make(rate_hz: int) -> Any:
-            return module.OutputStream(
+        def make(rate_hz: int) -> _PortAudioStream:
+            stream: _PortAudioStream = module.OutputStream(
                 samplerate=rate_hz,
                 device=device.index,
                 channels=1,
@@ -143,6 +154,7 @@ class SpeakerStream(_Stream):
                 blocksize=rate_hz * _BLOCK_MS // 1000,
                 callback=callback,
             )
+            return stream
 
         self._stream, self.rate_hz = _open(make, device, "speaker", wanted_hz)
         self.latency_s = float(self._stream.latency)
@@ -150,4 +162,4 @@ class SpeakerStream(_Stream):
 
     def clear(self) -> None:
         """Drop what is queued, before the next block."""
-        self._clear_wanted = True
+        self._clear_to = self.ring.written

@@ -35,6 +35,8 @@ class SoundFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.is_dir():
+            raise _cannot_read(path, "it is a folder")
         if not path.is_file():
             raise _cannot_read(path, "there is no such file")
         if path.stat().st_size == 0:
@@ -61,8 +63,9 @@ class SoundFile:
             except (soundfile.LibsndfileError, RuntimeError) as error:
                 raise _cannot_read(self.path, "it is damaged") from error
             last = len(block) < block_samples
-            mono = np.nan_to_num(block.mean(axis=1)) if len(block) else np.zeros(0, np.float32)
-            pcm = (np.clip(mono, -1.0, 1.0) * 32767).astype(np.int16)
+            # Before the channels are mixed: in a float file infinities may meet.
+            finite = np.clip(np.nan_to_num(block, nan=0.0), -1.0, 1.0)
+            pcm = (finite.mean(axis=1) * 32767).astype(np.int16)
             yield from framer.push(resampler.push(pcm, last=last))
             if last:
                 yield from framer.push(np.zeros(FRAME_SAMPLES - 1, dtype=np.int16))
