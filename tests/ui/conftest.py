@@ -59,8 +59,8 @@ def window(
     qtbot: QtBot, control: RecordingControl, bus: EventBus, store: SettingsFile
 ) -> Iterator[MainWindow]:
     window = MainWindow(control, bus, store)
-    window.show()
-    qtbot.waitExposed(window)
+    with qtbot.waitActive(window):
+        window.open_window()
     yield window
     dispose(window)
 
