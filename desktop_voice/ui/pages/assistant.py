@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.ports import AssistantControl
 from desktop_voice.core.settings import Settings
 from desktop_voice.ui.announce import announce
 from desktop_voice.ui.bridge import Bridge
-from desktop_voice.ui.mood import Mood, hint_of, is_busy, mood_of, title_of
+from desktop_voice.ui.mood import Mood, hint_of, mood_of, title_of
+from desktop_voice.ui.pages.conversation_card import ConversationCard
+from desktop_voice.ui.pages.orb_card import OrbCard
 from desktop_voice.ui.theme.manager import set_kind
 from desktop_voice.ui.theme.tokens import Tokens
-from desktop_voice.ui.widgets.caption import Caption
-from desktop_voice.ui.widgets.conversation import ConversationView
-from desktop_voice.ui.widgets.find_bar import FindBar
 from desktop_voice.ui.widgets.latency_chip import LatencyChip
-from desktop_voice.ui.widgets.level_meter import LevelMeter, loudness
-from desktop_voice.ui.widgets.orb import Orb
 
 
 class AssistantPage(QWidget):
@@ -49,10 +37,14 @@ class AssistantPage(QWidget):
         self._is_muted = control.is_muted
         self._microphone = ""
         self._phrase_labels: dict[str, str] = {}
-        self.orb = Orb(tokens)
-        self.caption = Caption()
-        self.meter = LevelMeter("Microphone level")
-        self.conversation = ConversationView(tokens)
+        self._orb_card = OrbCard(control, tokens)
+        self._conversation_card = ConversationCard(tokens)
+        self.orb = self._orb_card.orb
+        self.caption = self._orb_card.caption
+        self.meter = self._orb_card.meter
+        self.conversation = self._conversation_card.view
+        self.find_bar = self._conversation_card.find_bar
+        self.line = self._conversation_card.line
         self.latency_chip = LatencyChip()
         self._build()
         self._connect(bridge)
@@ -82,17 +74,10 @@ class AssistantPage(QWidget):
     def show_state(self) -> None:
         """Bring every sign of the state up to date."""
         mood = mood_of(self._state, muted=self._is_muted)
-        self.orb.set_mood(mood)
-        self._status.setText(title_of(mood))
-        self._hint.setText(self._hint_for(mood))
+        self._orb_card.show_state(mood, self._hint_for(mood), muted=self._is_muted)
         self.conversation.setPlaceholderText(
             f"Nothing said yet.\n\n{self._hint_for(Mood.IDLE)}, or type below."
         )
-        self._mute.setText("Unmute" if self._is_muted else "Mute")
-        self._mute.setChecked(self._is_muted)
-        set_kind(self._mute, "danger" if self._is_muted else "plain")
-        self._stop.setEnabled(is_busy(mood))
-        self._talk.setText("End turn" if mood is Mood.LISTENING else "Push to talk")
         self._show_microphone()
 
     def _hint_for(self, mood: Mood) -> str:
@@ -118,8 +103,8 @@ class AssistantPage(QWidget):
         page.addLayout(self._header())
         body = QHBoxLayout()
         body.setSpacing(16)
-        body.addWidget(self._orb_card(), 3)
-        body.addWidget(self._conversation_card(), 4)
+        body.addWidget(self._orb_card, 3)
+        body.addWidget(self._conversation_card, 4)
         page.addLayout(body, 1)
 
     def _header(self) -> QHBoxLayout:
@@ -148,92 +133,9 @@ class AssistantPage(QWidget):
             row.addWidget(chip)
         return row
 
-    def _orb_card(self) -> QFrame:
-        self._status = QLabel()
-        set_kind(self._status, "status")
-        self._status.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._hint = QLabel()
-        set_kind(self._hint, "hint")
-        self._hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._hint.setWordWrap(True)
-        self._mute = QPushButton("Mute")
-        self._mute.setCheckable(True)
-        self._mute.setToolTip("Close or open the microphone (Ctrl+Shift+M)")
-        self._talk = QPushButton("Push to talk")
-        set_kind(self._talk, "primary")
-        self._talk.setToolTip("Tap to start or end a turn, hold to talk")
-        self._stop = QPushButton("Stop")
-        self._stop.setToolTip("End the reply at once (Esc)")
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        for button in (self._mute, self._talk, self._stop):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        meter = QHBoxLayout()
-        meter.addStretch(1)
-        meter.addWidget(self.meter, 4)
-        meter.addStretch(1)
-        card = QFrame()
-        set_kind(card, "card")
-        column = QVBoxLayout(card)
-        column.setContentsMargins(20, 18, 20, 20)
-        column.setSpacing(8)
-        column.addWidget(self.orb, 1)
-        column.addWidget(self._status)
-        column.addWidget(self._hint)
-        column.addWidget(self.caption)
-        column.addLayout(meter)
-        column.addSpacing(6)
-        column.addLayout(buttons)
-        return card
-
-    def _conversation_card(self) -> QFrame:
-        heading = QLabel("Conversation")
-        set_kind(heading, "heading")
-        self.find_bar = FindBar(self.conversation)
-        find = _quiet("Find", "Find in the conversation (Ctrl+F)")
-        find.clicked.connect(self.find_bar.open)
-        copy = _quiet("Copy all", "Copy the whole conversation")
-        copy.clicked.connect(
-            lambda: QGuiApplication.clipboard().setText(self.conversation.plain_text())
-        )
-        head = QHBoxLayout()
-        head.addWidget(heading)
-        head.addStretch(1)
-        head.addWidget(find)
-        head.addWidget(copy)
-        self.line = QLineEdit()
-        self.line.setPlaceholderText("Type instead of talking")
-        self.line.setAccessibleName("Type to the assistant")
-        self.line.setMaxLength(4000)
-        self._send = QPushButton("Send")
-        self._send.setEnabled(False)
-        composer = QHBoxLayout()
-        composer.setSpacing(8)
-        composer.addWidget(self.line, 1)
-        composer.addWidget(self._send)
-        card = QFrame()
-        set_kind(card, "card")
-        column = QVBoxLayout(card)
-        column.setContentsMargins(20, 14, 20, 20)
-        column.setSpacing(8)
-        column.addLayout(head)
-        column.addWidget(self.find_bar)
-        column.addWidget(self.conversation, 1)
-        column.addLayout(composer)
-        return card
-
     def _connect(self, bridge: Bridge) -> None:
-        control = self._control
-        for button in (self.orb, self._talk):
-            button.pressed.connect(control.press_talk)
-            button.released.connect(control.release_talk)
-        self._mute.clicked.connect(self.toggle_mute)
-        self._stop.clicked.connect(control.stop_reply)
-        self._send.clicked.connect(self._submit)
-        self.line.returnPressed.connect(self._submit)
-        self.line.textChanged.connect(lambda text: self._send.setEnabled(bool(text.strip())))
+        self._orb_card.mute_clicked.connect(self.toggle_mute)
+        self._conversation_card.submitted.connect(self._control.submit_text)
         bridge.state_changed.connect(self._on_state)
         bridge.level.connect(self._on_level)
         bridge.partial.connect(self._on_partial)
@@ -247,33 +149,19 @@ class AssistantPage(QWidget):
     def toggle_mute(self) -> None:
         """Close or open the microphone."""
         self._control.set_muted(not self._is_muted)
-        # The state event brings the truth; until then the button keeps what was published.
-        self._mute.setChecked(self._is_muted)
-
-    def _submit(self) -> None:
-        text = self.line.text().strip()
-        if text:
-            self._control.submit_text(text)
-            self.line.clear()
 
     def _on_state(self, event: ev.StateChanged) -> None:
         self._state = event.state
         self._is_muted = event.muted
-        if self._is_muted:
-            self.meter.reset()
         before = self.mood
         self.show_state()
         if self.mood is not before:
-            announce(self, self._status.text())
+            announce(self, title_of(self.mood))
             if self.mood is Mood.LISTENING:
                 self.caption.show_partial("")
 
     def _on_level(self, event: ev.AudioLevel) -> None:
-        if event.source == "microphone":
-            self.meter.set_level(event.rms_dbfs)
-        is_replying = self.mood is Mood.SPEAKING
-        if is_replying == (event.source == "speaker"):
-            self.orb.set_level(loudness(event.rms_dbfs))
+        self._orb_card.show_level(event.rms_dbfs, is_microphone=event.source == "microphone")
 
     def _on_partial(self, event: ev.PartialTranscript) -> None:
         self.caption.show_partial(event.text)
@@ -320,11 +208,3 @@ def _chip(tip: str) -> QPushButton:
     set_kind(chip, "chip")
     chip.setToolTip(tip)
     return chip
-
-
-def _quiet(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    set_kind(button, "quiet")
-    button.setToolTip(tip)
-    button.setAccessibleDescription(tip)
-    return button

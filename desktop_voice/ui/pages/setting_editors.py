@@ -1,67 +1,26 @@
-"""Editors: one small widget for each kind of setting, all with the same few methods."""
+"""Editors for switches, choices, texts and keys, and the choice among all editors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QFocusEvent
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QDoubleSpinBox,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPlainTextEdit,
-    QSlider,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QPlainTextEdit, QVBoxLayout
 
+from desktop_voice.ui.pages.number_editors import NumberEditor, SliderEditor, is_share
+from desktop_voice.ui.pages.setting_editor import (
+    EDITOR_WIDTH_PX,
+    Choices,
+    Editor,
+    ignore_idle_wheel,
+)
 from desktop_voice.ui.pages.setting_spec import FieldSpec
-from desktop_voice.ui.theme.manager import set_kind
 from desktop_voice.ui.widgets.key_edit import KeyEdit
 from desktop_voice.ui.widgets.pick_box import PickBox
 from desktop_voice.ui.widgets.switch import Switch
 
-Choice = tuple[str, str]
-Choices = Callable[[str], Sequence[Choice]]
-
-_EDITOR_WIDTH_PX = 270
 _TYPING_PAUSE_MS = 600
-
-
-class Editor(QWidget):
-    """Base of all editors; ``edited`` carries the user's new value, and only the user's."""
-
-    edited = Signal(object)
-
-    def __init__(self, spec: FieldSpec) -> None:
-        super().__init__()
-        self.spec = spec
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-
-    def _take(self, widget: QWidget) -> None:
-        widget.setAccessibleName(self.spec.title)
-        widget.setAccessibleDescription(self.spec.help)
-        self.setFocusProxy(widget)
-        self._row.addWidget(widget)
-
-    def set_value(self, value: Any) -> None:  # noqa: ANN401 - fields are of all types
-        """Show ``value`` without telling anybody."""
-        raise NotImplementedError
-
-    def refresh(self) -> None:
-        """Read live lists again; editors without one have nothing to do."""
-
-    def set_valid(self, *, is_valid: bool) -> None:
-        """Mark the value as one that was, or was not, accepted."""
-        proxy = self.focusProxy()
-        if proxy is not None:
-            set_kind(proxy, "plain" if is_valid else "invalid")
 
 
 class BoolEditor(Editor):
@@ -90,9 +49,9 @@ class ChoiceEditor(Editor):
         self._choices = choices
         self._value = spec.default
         self._box = PickBox()
-        self._box.setFixedWidth(_EDITOR_WIDTH_PX)
+        self._box.setFixedWidth(EDITOR_WIDTH_PX)
         self._box.activated.connect(self._picked)
-        _ignore_idle_wheel(self._box)
+        ignore_idle_wheel(self._box)
         self._take(self._box)
         self.refresh()
 
@@ -160,84 +119,13 @@ class CheckListEditor(Editor):
         self.edited.emit(list(self._values))
 
 
-class NumberEditor(Editor):
-    """A number within the field's limits, with its unit behind it."""
-
-    def __init__(self, spec: FieldSpec) -> None:
-        super().__init__(spec)
-        self._box: QSpinBox | QDoubleSpinBox
-        if spec.kind == "int":
-            self._box = _int_box(spec)
-        else:
-            self._box = _float_box(spec)
-        self._box.setFixedWidth(130)
-        self._box.setKeyboardTracking(False)
-        line = self._box.findChild(QLineEdit)
-        if line is not None:
-            # The style sheet's padding does not reach the line inside.
-            line.setTextMargins(9, 0, 6, 0)
-        if spec.unit:
-            self._box.setSuffix(f" {spec.unit}")
-        limits = f"{spec.minimum:g} to {spec.maximum:g}" if spec.maximum is not None else ""
-        self._box.setToolTip(f"{limits} {spec.unit}".strip())
-        self._box.valueChanged.connect(self._changed)
-        _ignore_idle_wheel(self._box)
-        self._take(self._box)
-
-    def set_value(self, value: Any) -> None:  # noqa: ANN401, D102 - see Editor
-        self._box.blockSignals(True)
-        self._box.setValue(value)
-        self._box.blockSignals(False)
-
-    def _changed(self, value: float) -> None:
-        self.edited.emit(value)
-
-
-class SliderEditor(Editor):
-    """A share from none to all; the value is taken when the knob is let go or a key pressed."""
-
-    def __init__(self, spec: FieldSpec) -> None:
-        super().__init__(spec)
-        self._scale = 1 if spec.kind == "int" else 100
-        self._slider = QSlider(Qt.Orientation.Horizontal)
-        self._slider.setRange(
-            round((spec.minimum or 0) * self._scale), round((spec.maximum or 1) * self._scale)
-        )
-        self._slider.setSingleStep(5)
-        self._slider.setPageStep(10)
-        self._slider.setTracking(False)
-        self._slider.setFixedWidth(_EDITOR_WIDTH_PX - 60)
-        self._slider.sliderMoved.connect(self._show)
-        self._slider.valueChanged.connect(self._changed)
-        _ignore_idle_wheel(self._slider)
-        self._amount = QLabel("")
-        self._amount.setFixedWidth(52)
-        self._amount.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._take(self._slider)
-        self._row.addWidget(self._amount)
-
-    def set_value(self, value: Any) -> None:  # noqa: ANN401, D102 - see Editor
-        self._slider.blockSignals(True)
-        self._slider.setValue(round(value * self._scale))
-        self._slider.blockSignals(False)
-        self._show(self._slider.value())
-
-    def _show(self, steps: int) -> None:
-        unit = f" {self.spec.unit}" if self.spec.unit else ""
-        self._amount.setText(f"{steps}{unit}" if self._scale == 1 else f"{steps / 100:.2f}")
-
-    def _changed(self, steps: int) -> None:
-        self._show(steps)
-        self.edited.emit(steps if self._scale == 1 else steps / 100)
-
-
 class TextEditor(Editor):
     """One line; the value is taken when the line is left or Enter is pressed."""
 
     def __init__(self, spec: FieldSpec) -> None:
         super().__init__(spec)
         self._line = QLineEdit()
-        self._line.setFixedWidth(_EDITOR_WIDTH_PX)
+        self._line.setFixedWidth(EDITOR_WIDTH_PX)
         if spec.max_length is not None and spec.kind == "text":
             self._line.setMaxLength(spec.max_length)
         self._shown = ""
@@ -266,7 +154,7 @@ class LongTextEditor(Editor):
         super().__init__(spec)
         self._text = _LeavingTextEdit()
         self._text.setTabChangesFocus(True)
-        self._text.setFixedSize(_EDITOR_WIDTH_PX, 96)
+        self._text.setFixedSize(EDITOR_WIDTH_PX, 96)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_TYPING_PAUSE_MS)
@@ -315,7 +203,7 @@ def editor_for(spec: FieldSpec, choices: Choices) -> Editor:
             return BoolEditor(spec)
         case "list" if spec.choices:
             return CheckListEditor(spec, choices)
-        case "int" | "float" if _is_share(spec):
+        case "int" | "float" if is_share(spec):
             return SliderEditor(spec)
         case "int" | "float":
             return NumberEditor(spec)
@@ -329,10 +217,6 @@ def editor_for(spec: FieldSpec, choices: Choices) -> Editor:
             return TextEditor(spec)
 
 
-def _is_share(spec: FieldSpec) -> bool:
-    return spec.minimum == 0 and (spec.unit == "%" or spec.maximum == 1)
-
-
 class _LeavingTextEdit(QPlainTextEdit):
     """A text field that tells when the keyboard leaves it."""
 
@@ -341,39 +225,3 @@ class _LeavingTextEdit(QPlainTextEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.left.emit()
-
-
-class _IdleWheelFilter(QObject):
-    """Lets the page scroll when the pointer only passes over a field."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        is_idle = isinstance(watched, QWidget) and not watched.hasFocus()
-        if event.type() is QEvent.Type.Wheel and is_idle:
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
-
-
-def _ignore_idle_wheel(widget: QWidget) -> None:
-    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    widget.installEventFilter(_IdleWheelFilter(widget))
-
-
-def _int_box(spec: FieldSpec) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(
-        int(spec.minimum if spec.minimum is not None else -(2**31)),
-        int(spec.maximum if spec.maximum is not None else 2**31 - 1),
-    )
-    return box
-
-
-def _float_box(spec: FieldSpec) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    minimum = spec.minimum if spec.minimum is not None else -1e9
-    maximum = spec.maximum if spec.maximum is not None else 1e9
-    box.setRange(minimum, maximum)
-    is_fine = maximum - minimum <= 1
-    box.setDecimals(2 if is_fine else 1)
-    box.setSingleStep(0.05 if is_fine else 0.5)
-    return box

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from desktop_voice.core.ports import AssistantControl
 from desktop_voice.core.settings import Settings
 from desktop_voice.ui.announce import announce
-from desktop_voice.ui.pages.setting_editors import Choice, Choices, editor_for
+from desktop_voice.ui.pages.setting_editor import Choice, Choices
+from desktop_voice.ui.pages.setting_editors import editor_for
 from desktop_voice.ui.pages.setting_spec import FieldSpec
 from desktop_voice.ui.settings_controller import SettingsController
 from desktop_voice.ui.theme.manager import set_kind
