@@ -61,7 +61,8 @@ class Speech:
                 parts.append(clause.text)
                 continue
             words = clause.text.split()
-            parts.append(" ".join(words[: max(0, int(played / length * len(words)))]))
+            share = max(0, played) / length if length else 0.0
+            parts.append(" ".join(words[: int(share * len(words))]))
             break
         return " ".join(part for part in parts if part)
 

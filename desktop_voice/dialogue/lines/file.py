@@ -57,6 +57,13 @@ class FileLine:
                 f"{self._recording.duration_s / 60:.0f} minutes.",
                 f"Cut it to {LONGEST_S // 60} minutes or less.",
             )
+        if reply is not None and reply.exists() and reply.samefile(recording):
+            self._recording.close()
+            raise AudioError(
+                "AUDIO-14",
+                f"The reply would overwrite the recording {recording.name}.",
+                "Give the reply another file name.",
+            )
         self._writer = WavWriter(reply, output_rate_hz) if reply else None
         self._queue: deque[Pcm] = deque()
         self._queued = 0

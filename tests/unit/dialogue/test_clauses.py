@@ -135,7 +135,8 @@ def test_no_markup_is_read_out(text: str, spoken: str) -> None:
 
 
 def test_a_code_block_in_a_streamed_reply_is_not_read_out() -> None:
-    reply = "```python\nprint(1000000000, 2)\n```\nUse this:\n```python\nfor a in b: print(a). Or c, d\nx = 1\n```\nThat is all. Bye"
+    code = "```python\nfor a in b: print(a, 2). Or c, d\nx = 1\n```\n"
+    reply = f"{code}Use this:\n{code}That is all. Bye"
     pieces = _pieces(*reply)
     assert [speakable(piece) for piece in pieces if speakable(piece)] == [
         "Use this:",
