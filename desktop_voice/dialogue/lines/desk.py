@@ -11,7 +11,8 @@ import structlog
 
 from desktop_voice.audio.devices import find_device, refresh
 from desktop_voice.audio.echo import EchoCanceller
-from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame, Framer, Pcm, silence
+from desktop_voice.audio.echo_presence import EchoPresence
+from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame, Framer, Pcm
 from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
 from desktop_voice.audio.resample import StreamResampler
 from desktop_voice.audio.streams import MicrophoneStream, SpeakerStream
@@ -31,7 +32,6 @@ _OPEN_TIMEOUT_S = 8.0
 _LOOK_FOR_CHOSEN_EVERY_S = 15.0
 # Echo and room need this long to die away after the last sample.
 _ECHO_TAIL_S = 0.3
-_CANCEL_TAIL_S = 2.0
 
 
 @dataclass(slots=True)
@@ -73,6 +73,7 @@ class DeskLine:
         self._last_output_s = float("-inf")
         self._echo: EchoCanceller | None = None
         self._echo_failed = False
+        self._echo_presence = EchoPresence()
         self._framer = Framer()
         self._input_resampler = StreamResampler(SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
         self._reference_resampler = StreamResampler(SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
@@ -90,7 +91,7 @@ class DeskLine:
             self._wake.clear()
             microphone = self._streams.microphone
             if microphone is None or not len(microphone.ring):
-                self._read_reference()
+                self._take_reference()
                 try:
                     await asyncio.wait_for(self._wake.wait(), _CHECK_EVERY_S)
                 except TimeoutError:
@@ -111,29 +112,32 @@ class DeskLine:
     def _clean(self, captured: Pcm) -> Pcm:
         """Return captured samples at 16 kHz, without the speaker's echo."""
         pcm = self._input_resampler.push(captured)
-        reference = self._read_reference()
-        since_output_s = self.now() - self._last_output_s
+        self._take_reference()
         if self._echo is not None:
-            if since_output_s > _CANCEL_TAIL_S:
-                return pcm
-            self._echo.feed_reference(reference)
-            return self._echo.process(pcm)
-        if since_output_s < _ECHO_TAIL_S:
+            # Always, also while nothing plays: a gap would cost the canceller its bearings.
+            cleaned = self._echo.process(pcm)
+            self._echo_presence.push(self.output_level_dbfs, pcm)
+            return pcm if self._echo_presence.is_absent else cleaned
+        if self.now() - self._last_output_s < _ECHO_TAIL_S:
             # Half duplex: without a canceller the assistant would hear itself.
             return np.zeros_like(pcm)
         return pcm
 
-    def _read_reference(self) -> Pcm:
+    def _take_reference(self) -> None:
+        """Hand what the speaker played to the canceller, every sample of it and in order."""
         speaker = self._streams.speaker
         if speaker is None:
             self.output_level_dbfs = FLOOR_DBFS
-            return silence(0)
+            return
         played = speaker.reference.read()
-        if len(played):
-            self.output_level_dbfs = rms_dbfs(played)
-            if self.output_level_dbfs > FLOOR_DBFS:
-                self._last_output_s = self.now()
-        return self._reference_resampler.push(played)
+        if not len(played):
+            return
+        self.output_level_dbfs = rms_dbfs(played)
+        if self.output_level_dbfs > FLOOR_DBFS:
+            self._last_output_s = self.now()
+        reference = self._reference_resampler.push(played)
+        if self._echo is not None:
+            self._echo.feed_reference(reference)
 
     # --- output ---
 
