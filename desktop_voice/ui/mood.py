@@ -73,11 +73,9 @@ def hint_of(mood: Mood, *, muted: bool, wake_phrases: tuple[str, ...], talk_key:
     """
     if muted and mood in (Mood.THINKING, Mood.SPEAKING):
         return "Microphone muted · Esc stops"
-    press = f"press {talk_key}" if talk_key else "click the orb"
-    spoken = " or ".join(f"“{phrase}”" for phrase in wake_phrases[:2])
     return {
         Mood.STARTING: "Loading the engines. You can already look around.",
-        Mood.IDLE: f"Say {spoken}, or {press}" if spoken else f"{press[0].upper()}{press[1:]}",
+        Mood.IDLE: invitation(wake_phrases=wake_phrases, talk_key=talk_key),
         Mood.LISTENING: "Speak now · Esc cancels",
         Mood.FOLLOW_UP: "No wake word needed",
         Mood.THINKING: "Esc stops",
@@ -85,3 +83,14 @@ def hint_of(mood: Mood, *, muted: bool, wake_phrases: tuple[str, ...], talk_key:
         Mood.MUTED: "The microphone is closed. You can still type.",
         Mood.ERROR: "See the message above. You can still type.",
     }[mood]
+
+
+def invitation(*, wake_phrases: tuple[str, ...], talk_key: str, may_type: bool = False) -> str:
+    """Return the ways to begin, such as “Say “Hey Jarvis” or press F9”."""
+    ways = [f"press {talk_key}" if talk_key else "click the orb"]
+    if wake_phrases:
+        ways.insert(0, "say " + " or ".join(f"“{phrase}”" for phrase in wake_phrases[:2]))
+    if may_type:
+        ways.append("type below")
+    text = " or ".join([", ".join(ways[:-1]), ways[-1]] if len(ways) > 1 else ways)
+    return f"{text[0].upper()}{text[1:]}"

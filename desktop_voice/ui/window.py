@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QSystemTrayIcon,
     QVBoxLayout,
@@ -148,7 +149,6 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         self.setWindowTitle("Desktop Voice")
         self.setWindowIcon(app_icon())
-        self.setMinimumSize(820, 560)
         self.resize(1060, 680)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.assistant)
@@ -172,7 +172,8 @@ class MainWindow(QMainWindow):
     def _navigation(self) -> QFrame:
         frame = QFrame()
         set_kind(frame, "nav")
-        frame.setFixedWidth(_NAV_WIDTH_PX)
+        frame.setMinimumWidth(_NAV_WIDTH_PX)
+        frame.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Preferred)
         column = QVBoxLayout(frame)
         column.setContentsMargins(8, 14, 8, 14)
         column.setSpacing(4)

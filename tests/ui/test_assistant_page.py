@@ -194,7 +194,7 @@ def test_chips_tell_devices_engines_and_model(window: MainWindow, bus: EventBus)
 
 
 def test_empty_conversation_says_how_to_begin(window: MainWindow) -> None:
-    text = window.assistant.conversation.placeholderText()
+    text = window.assistant.conversation.accessibleDescription()
     assert "Hey Jarvis" in text
     assert "F9" in text
 

@@ -112,6 +112,13 @@ def test_newest_words_stay_in_view_unless_the_user_scrolled_up(view: Conversatio
     assert bar.value() == 0
 
 
+def test_newest_words_stay_in_view_when_the_room_shrinks(view: ConversationView) -> None:
+    for number in range(80):
+        view.add_user(f"Question {number}")
+    view.resize(300, 160)
+    assert view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
+
+
 def test_long_conversations_forget_their_beginning(view: ConversationView) -> None:
     for number in range(2101):
         view.add_user(f"Question {number}")

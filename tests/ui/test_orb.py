@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_voice.core.states import AssistantState
 from desktop_voice.ui.app_icon import app_icon, tray_icon
-from desktop_voice.ui.mood import Mood, hint_of, mood_of, title_of
+from desktop_voice.ui.mood import Mood, hint_of, invitation, mood_of, title_of
 from desktop_voice.ui.theme.tokens import DARK, LIGHT
 from desktop_voice.ui.widgets.orb import Orb
 
@@ -47,9 +47,12 @@ def test_every_mood_has_words_of_its_own() -> None:
 
 def test_hint_names_what_the_user_can_do() -> None:
     assert hint_of(Mood.IDLE, muted=False, wake_phrases=("Alexa",), talk_key="F9") == (
-        "Say “Alexa”, or press F9"
+        "Say “Alexa” or press F9"
     )
     assert hint_of(Mood.IDLE, muted=False, wake_phrases=(), talk_key="") == "Click the orb"
+    assert invitation(wake_phrases=("Alexa", "Computer"), talk_key="F9", may_type=True) == (
+        "Say “Alexa” or “Computer”, press F9 or type below"
+    )
 
 
 @pytest.mark.parametrize(

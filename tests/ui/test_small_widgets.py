@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from desktop_voice.core import events as ev
 from desktop_voice.ui.widgets.banner import Banner, BannerStack
 from desktop_voice.ui.widgets.caption import Caption
+from desktop_voice.ui.widgets.chip_row import ChipRow
 from desktop_voice.ui.widgets.key_edit import KeyEdit
 from desktop_voice.ui.widgets.latency_chip import LatencyChip, StageBar
 from desktop_voice.ui.widgets.level_meter import LevelMeter, loudness
@@ -54,7 +55,7 @@ def test_caption_keeps_the_newest_words(qtbot: QtBot) -> None:
 def test_latency_chip_opens_its_stages(qtbot: QtBot) -> None:
     chip = LatencyChip()
     qtbot.addWidget(chip)
-    assert chip.isHidden()
+    chip.show()
     stages = (ev.LatencyStage("endpoint", 180.0), ev.LatencyStage("stt", 240.4))
     chip.show_latency(ev.LatencyMeasured("desk", 420.4, stages))
     assert chip.text() == "First audio 420 ms"
@@ -66,6 +67,20 @@ def test_latency_chip_opens_its_stages(qtbot: QtBot) -> None:
     assert len(popup.findChildren(StageBar)) == 2
     QTest.keyClick(popup, Qt.Key.Key_Escape)
     assert QApplication.activePopupWidget() is None
+
+
+def test_chips_that_find_no_room_step_aside_by_importance(qtbot: QtBot) -> None:
+    first, second, third = (QPushButton(f"Chip number {n}") for n in range(3))
+    row = ChipRow((first, second, third))
+    qtbot.addWidget(row)
+    row.resize(row.sizeHint())
+    row.show()
+    assert [chip.isVisible() for chip in (first, second, third)] == [True, True, True]
+    row.resize(row.sizeHint().width() - 30, row.height())
+    assert [chip.isVisible() for chip in (first, second, third)] == [True, True, False]
+    row.set_wanted(second, wanted=False)
+    assert [chip.isVisible() for chip in (first, second, third)] == [True, False, True]
+    assert third.geometry().right() <= row.width()
 
 
 def test_key_edit_takes_the_next_combination(qtbot: QtBot) -> None:

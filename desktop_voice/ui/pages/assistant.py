@@ -10,11 +10,12 @@ from desktop_voice.core.ports import AssistantControl
 from desktop_voice.core.settings import Settings
 from desktop_voice.ui.announce import announce
 from desktop_voice.ui.bridge import Bridge
-from desktop_voice.ui.mood import Mood, hint_of, mood_of, title_of
+from desktop_voice.ui.mood import Mood, hint_of, invitation, mood_of, title_of
 from desktop_voice.ui.pages.conversation_card import ConversationCard
 from desktop_voice.ui.pages.orb_card import OrbCard
 from desktop_voice.ui.theme.manager import set_kind
 from desktop_voice.ui.theme.tokens import Tokens
+from desktop_voice.ui.widgets.chip_row import ChipRow
 from desktop_voice.ui.widgets.latency_chip import LatencyChip
 
 
@@ -75,8 +76,12 @@ class AssistantPage(QWidget):
         """Bring every sign of the state up to date."""
         mood = mood_of(self._state, muted=self._is_muted)
         self._orb_card.show_state(mood, self._hint_for(mood), muted=self._is_muted)
-        self.conversation.setPlaceholderText(
-            f"Nothing said yet.\n\n{self._hint_for(Mood.IDLE)}, or type below."
+        self.conversation.set_invitation(
+            invitation(
+                wake_phrases=self._wake_phrases(),
+                talk_key=self._settings.general.push_to_talk_key,
+                may_type=True,
+            )
         )
         self._show_microphone()
 
@@ -113,24 +118,21 @@ class AssistantPage(QWidget):
         self._microphone_chip = _chip("Sound settings")
         self._engine_chip = _chip("Speech settings")
         self._model_chip = _chip("Language model settings")
-        self._engine_chip.hide()
         for chip, section in (
             (self._microphone_chip, "audio"),
             (self._engine_chip, "speech"),
             (self._model_chip, "model"),
         ):
             chip.clicked.connect(lambda _on=False, name=section: self.settings_wanted.emit(name))
+        self._chips = ChipRow(
+            (self._microphone_chip, self.latency_chip, self._model_chip, self._engine_chip)
+        )
+        self._chips.set_wanted(self._engine_chip, wanted=False)
+        self._chips.set_wanted(self.latency_chip, wanted=False)
         row = QHBoxLayout()
         row.setSpacing(10)
         row.addWidget(title)
-        row.addStretch(1)
-        for chip in (
-            self._microphone_chip,
-            self._engine_chip,
-            self._model_chip,
-            self.latency_chip,
-        ):
-            row.addWidget(chip)
+        row.addWidget(self._chips, 1)
         return row
 
     def _connect(self, bridge: Bridge) -> None:
@@ -142,7 +144,7 @@ class AssistantPage(QWidget):
         bridge.user_turn.connect(self._on_user_turn)
         bridge.reply_text.connect(self._on_reply_text)
         bridge.assistant_turn.connect(self._on_assistant_turn)
-        bridge.latency.connect(self.latency_chip.show_latency)
+        bridge.latency.connect(self._on_latency)
         bridge.devices_changed.connect(self._on_devices)
         bridge.engines_ready.connect(self._on_engines)
 
@@ -178,6 +180,10 @@ class AssistantPage(QWidget):
         self.caption.show_partial("")
         announce(self.conversation, f"Assistant: {event.text}")
 
+    def _on_latency(self, event: ev.LatencyMeasured) -> None:
+        self.latency_chip.show_latency(event)
+        self._chips.set_wanted(self.latency_chip, wanted=True)
+
     def _on_devices(self, event: ev.DevicesChanged) -> None:
         self._microphone = event.microphone
         self._show_microphone()
@@ -187,7 +193,7 @@ class AssistantPage(QWidget):
         shown = [names[role] for role in ("stt", "tts") if names.get(role)]
         self._engine_chip.setText(" · ".join(name.capitalize() for name in shown))
         self._engine_chip.setAccessibleName(f"Speech engines: {', '.join(shown)}. Opens settings")
-        self._engine_chip.setVisible(bool(shown))
+        self._chips.set_wanted(self._engine_chip, wanted=bool(shown))
         self.use_settings(self._settings)
 
     def _show_microphone(self) -> None:

@@ -26,6 +26,7 @@ class OrbCard(QFrame):
         self.status = QLabel()
         set_kind(self.status, "status")
         self.status.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.status.setWordWrap(True)
         self._hint = QLabel()
         set_kind(self._hint, "hint")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from desktop_voice.ui.announce import announce
@@ -22,7 +22,12 @@ class Caption(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(self.fontMetrics().lineSpacing() * 3 + 14)
+        self._fit_height()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: D102 - Qt's own name
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.FontChange:
+            self._fit_height()
 
     def show_partial(self, words: str) -> None:
         """Show words of an utterance that is still open; empty clears."""
@@ -32,6 +37,9 @@ class Caption(QLabel):
         """Show the user's whole turn, and have it announced."""
         self._show(words, closing="")
         announce(self, f"You said: {words}")
+
+    def _fit_height(self) -> None:
+        self.setFixedHeight(self.fontMetrics().lineSpacing() * 3 + 6)
 
     def _show(self, words: str, *, closing: str) -> None:
         words = " ".join(words.split())

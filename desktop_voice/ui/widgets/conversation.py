@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
@@ -51,6 +55,7 @@ class ConversationView(QTextEdit):
         self._tokens = tokens
         self._entries: list[Entry] = []
         self._is_live = False
+        self._invitation = ""
         self.setReadOnly(True)
         self.setUndoRedoEnabled(False)
         self.setTabChangesFocus(True)
@@ -94,6 +99,28 @@ class ConversationView(QTextEdit):
         """Use another theme."""
         self._tokens = tokens
         self._write_all()
+
+    def set_invitation(self, text: str) -> None:
+        """Show ``text`` while nothing was said yet."""
+        self._invitation = text
+        self.setAccessibleDescription(text)
+        self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102 - Qt's own name
+        follows = self._is_at_end()
+        super().resizeEvent(event)
+        self._scroll(follows)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102 - Qt's own name
+        super().paintEvent(event)
+        if not self._entries:
+            # The built-in placeholder does not wrap.
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(self._tokens.muted_text))
+            room = self.viewport().rect().adjusted(24, 24, -24, -24)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(room, flags, self._invitation)
+            painter.end()
 
     def plain_text(self) -> str:
         """Return the conversation as text to copy, one line a turn."""

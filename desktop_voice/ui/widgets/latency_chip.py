@@ -65,7 +65,7 @@ class LatencyPopup(QFrame):
 
 
 class LatencyChip(QPushButton):
-    """“First audio 420 ms”; hidden until a turn was measured, click for the stages."""
+    """“First audio 420 ms”; click for the stages. Empty until a turn was measured."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,14 +74,12 @@ class LatencyChip(QPushButton):
         self.setToolTip("Show the stages of the last turn")
         self._measured: LatencyMeasured | None = None
         self.clicked.connect(self.open_stages)
-        self.hide()
 
     def show_latency(self, measured: LatencyMeasured) -> None:
         """Show the newest turn."""
         self._measured = measured
         self.setText(f"First audio {measured.first_audio_ms:.0f} ms")
         self.setAccessibleName(_spoken(measured))
-        self.show()
 
     def open_stages(self) -> None:
         """Open the stages below the chip."""
