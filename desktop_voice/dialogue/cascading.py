@@ -7,7 +7,8 @@ or carrier is below; all of its state belongs to one conversation.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -92,6 +93,7 @@ class CascadingPipeline:
         self._history = History()
         self._reply: _Reply | None = None
         self._unanswered = ""
+        self._began_under = ""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -117,6 +119,7 @@ class CascadingPipeline:
         is_manual: bool = False,
     ) -> None:
         """Open the ear for the next turn; see :meth:`Ear.open`."""
+        self._forget_utterance()
         self._ear.open(
             self._line.now(),
             timeout_s=timeout_s,
@@ -128,6 +131,7 @@ class CascadingPipeline:
         """Close the ear; an utterance that was open is dropped."""
         if self._ear.in_utterance:
             self._bus.publish(ev.PartialTranscript(self._line.id, ""))
+        self._forget_utterance()
         self._ear.close()
 
     async def push(self, frame: Frame) -> None:
@@ -200,7 +204,9 @@ class CascadingPipeline:
     def _on_ended(self, text: str, last_voiced_s: float, stt_ms: float) -> None:
         self._bus.publish(ev.SpeechEnded(self._line.id))
         whole = self._whole(text)
-        self._unanswered = ""
+        if judge_overlap(whole, self._began_under, ()) is Overlap.ECHO:
+            whole = ""
+        self._forget_utterance()
         if not whole:
             self._bus.publish(ev.PartialTranscript(self._line.id, ""))
             self._observer.on_trigger(Trigger.NOTHING_SAID)
@@ -210,6 +216,10 @@ class CascadingPipeline:
             waited_ms = max(0.0, waited_ms - stt_ms)
         self._observer.on_trigger(Trigger.TURN_ENDED)
         self._respond(whole, "voice", _Heard(waited_ms, stt_ms))
+
+    def _forget_utterance(self) -> None:
+        self._unanswered = ""
+        self._began_under = ""
 
     def _whole(self, text: str) -> str:
         return f"{self._unanswered} {text}".strip()
@@ -279,13 +289,12 @@ class CascadingPipeline:
 
     async def _run(self, reply: _Reply) -> None:
         try:
-            await self._mouth.speak(self._fragments(reply), reply.speech, _Watcher(self, reply))
+            async with aclosing(self._fragments(reply)) as fragments:
+                await self._mouth.speak(fragments, reply.speech, _Watcher(self, reply))
             reply.queued.set()
             await self._line.reached(self._line.queued_samples)
         except DesktopVoiceError as error:
             self._bus.publish(ev.ErrorRaised.of(error))
-        except asyncio.CancelledError:
-            raise
         except Exception as error:  # noqa: BLE001 - one broken reply must not end the conversation
             _log.exception("reply failed")
             self._bus.publish(
@@ -301,24 +310,25 @@ class CascadingPipeline:
         if self._reply is reply:
             self._complete(reply)
 
-    async def _fragments(self, reply: _Reply) -> AsyncIterator[Fragment]:
+    async def _fragments(self, reply: _Reply) -> AsyncGenerator[Fragment, None]:
         if reply.is_announcement:
             yield Fragment(reply.turn)
             return
-        async for part in self._brain.answer(reply.turn, self._history):
-            match part:
-                case Say(text):
-                    yield Fragment(text)
-                case Filler(text):
-                    yield Fragment(text, is_filler=True)
-                case Did(name):
-                    self._bus.publish(ev.ToolRan(self._line.id, name))
-                case Do(RepeatLast()):
-                    yield Fragment(self._history.last_reply or _NOTHING_TO_REPEAT)
-                case Do(action):
-                    reply.actions.append(action)
-                case Problem(error):
-                    self._bus.publish(ev.ErrorRaised.of(error))
+        async with aclosing(self._brain.answer(reply.turn, self._history)) as parts:
+            async for part in parts:
+                match part:
+                    case Say(text):
+                        yield Fragment(text)
+                    case Filler(text):
+                        yield Fragment(text, is_filler=True)
+                    case Did(name):
+                        self._bus.publish(ev.ToolRan(self._line.id, name))
+                    case Do(RepeatLast()):
+                        yield Fragment(self._history.last_reply or _NOTHING_TO_REPEAT)
+                    case Do(action):
+                        reply.actions.append(action)
+                    case Problem(error):
+                        self._bus.publish(ev.ErrorRaised.of(error))
 
     def _complete(self, reply: _Reply) -> None:
         self._publish_turn(reply)
@@ -331,10 +341,14 @@ class CascadingPipeline:
         for action in reply.actions:
             if not isinstance(action, StopTalking):
                 self._observer.on_action(action)
-        self._observer.on_trigger(Trigger.STOPPED if stop else Trigger.REPLY_ENDED)
         if goes_on:
+            # What began under the reply is the next turn, so the ear must not be opened anew; but
+            # it may still turn out to be the reply's own echo.
+            self._began_under = reply.speech.text
             self._bus.publish(ev.SpeechStarted(self._line.id))
             self._observer.on_trigger(Trigger.SPEECH_STARTED)
+            return
+        self._observer.on_trigger(Trigger.STOPPED if stop else Trigger.REPLY_ENDED)
 
     def _end_reply(self, reply: _Reply) -> None:
         """Cut the reply: nothing more is made, nothing more is played."""

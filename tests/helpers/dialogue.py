@@ -186,6 +186,7 @@ class ScriptLine:
         self.clears = 0
         self.gain = 1.0
         self.played_levels: list[float] = []
+        self.has_queued = asyncio.Event()
         self._heard: asyncio.Queue[Pcm | None] = asyncio.Queue()
         self._time_frames = 0
         self._queued = 0
@@ -220,6 +221,7 @@ class ScriptLine:
 
     async def play(self, pcm: Pcm) -> None:
         self._queued += len(pcm)
+        self.has_queued.set()
 
     @property
     def queued_samples(self) -> int:
