@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -37,7 +38,9 @@ class EngineWorker:
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:
-                self._executor.submit(close)
+                # After a shut-down there is no worker to close it in: the collector does.
+                with suppress(RuntimeError):
+                    self._executor.submit(close)
 
     def shut_down(self) -> None:
         """Take no more calls; a call that runs is let finish in the background."""

@@ -33,14 +33,14 @@ _LOCK = threading.Lock()
 
 _VOICES = (
     Voice("en-us", "English (America)", "en-US"),
-    Voice("en-gb", "English (Great Britain)", "en-GB"),
+    Voice("en", "English (Great Britain)", "en-GB"),
     Voice("en-gb-scotland", "English (Scotland)", "en-GB"),
     Voice("en-gb-x-rp", "English (Received Pronunciation)", "en-GB"),
     Voice("en-gb-x-gbclan", "English (Lancaster)", "en-GB"),
     Voice("en-gb-x-gbcwmd", "English (West Midlands)", "en-GB"),
     Voice("en-029", "English (Caribbean)", "en-029"),
     Voice("en-us+f3", "English (America), female", "en-US"),
-    Voice("en-gb+f2", "English (Great Britain), female", "en-GB"),
+    Voice("en+f2", "English (Great Britain), female", "en-GB"),
     Voice("de", "German", "de"),
     Voice("fr", "French", "fr"),
     Voice("es", "Spanish", "es"),
@@ -105,10 +105,10 @@ class ESpeak:
             return 0
 
         callback = _CALLBACK(on_samples)
-        encoded = text.encode()
+        encoded = text.replace("\0", " ").encode(errors="replace")
         with _LOCK:
             self._library.espeak_SetSynthCallback(callback)
-            if self._library.espeak_SetVoiceByName(voice.encode()) != _OK:
+            if self._library.espeak_SetVoiceByName(voice.encode(errors="replace")) != _OK:
                 raise EngineError(
                     "TTS-04",
                     f"The voice “{voice}” is not known to eSpeak NG.",
