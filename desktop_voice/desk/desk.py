@@ -36,6 +36,7 @@ from desktop_voice.dialogue.mouth import Fragment, Mouth, Speech
 _log = structlog.get_logger()
 
 _SILENT_MICROPHONE_DBFS = -75.0
+_READ_AGAIN_AFTER_S = 1.0
 
 
 class Desk:
@@ -76,13 +77,24 @@ class Desk:
         self.spawn(self._alarms.run(self._on_alarm))
         self.spawn(self._obey_actions())
         # A microphone is opened while the engines load; a recording must not run away meanwhile.
-        reading = self.spawn(self.loop.run()) if isinstance(self._line, DeskLine) else None
+        reading = self.spawn(self._keep_reading()) if isinstance(self._line, DeskLine) else None
         async with self._busy:
             await self._load(None)
         if not self._settings.model.base_url:
             self.spawn(self._look_for_models())
         on_ready()
         await (reading or self.spawn(self.loop.run()))
+
+    async def _keep_reading(self) -> None:
+        """Read the sound card for as long as it is open: no defect may leave a dead loop behind."""
+        while True:
+            try:
+                await self.loop.run()
+            except Exception as error:  # noqa: BLE001 - told, and tried again
+                self._tell(error)
+                await asyncio.sleep(_READ_AGAIN_AFTER_S)
+            else:
+                return
 
     async def close(self) -> None:
         """End the conversation, close the devices, free the engines."""
@@ -278,9 +290,11 @@ class Desk:
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if task.cancelled() or task.exception() is None:
-            return
-        error = task.exception()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._tell(error)
+
+    def _tell(self, error: BaseException) -> None:
         _log.error("desk task failed", exc_info=error)
         if isinstance(error, DesktopVoiceError):
             self._bus.publish(ev.ErrorRaised.of(error))

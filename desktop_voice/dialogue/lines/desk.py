@@ -301,6 +301,9 @@ class DeskLine:
             streams, problems = _Streams(), [_SOUND_SYSTEM_HANGS]
         except AudioError as error:
             streams, problems = _Streams(), [error]
+        except Exception:  # noqa: BLE001 - PortAudio may raise anything
+            _log.exception("sound devices cannot be opened")
+            streams, problems = _Streams(), [_SOUND_SYSTEM_HANGS]
         self._streams = streams
         self._reopen_wanted = bool(problems) or (streams.microphone is None and wants_microphone)
         self._reopen_at_s = self.now() + (
