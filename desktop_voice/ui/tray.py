@@ -42,6 +42,8 @@ class Tray(QObject):
         self.icon.setContextMenu(self.menu)
         self.icon.activated.connect(self._activated)
         self.icon.messageClicked.connect(window.open_window)
+        window.hidden_to_tray.connect(self._tell_once)
+        self._has_told = False
         bridge = window.bridge
         bridge.state_changed.connect(self._on_state)
         bridge.error.connect(self._on_error)
@@ -108,6 +110,15 @@ class Tray(QObject):
 
     def _on_alarm(self, event: ev.AlarmRang) -> None:
         self._message(event.text, "", QSystemTrayIcon.MessageIcon.Information)
+
+    def _tell_once(self) -> None:
+        if not self._has_told:
+            self._has_told = True
+            self._message(
+                "Desktop Voice goes on in the tray.",
+                "Open or quit it from the icon's menu.",
+                QSystemTrayIcon.MessageIcon.Information,
+            )
 
     def _message(self, what: str, do: str, icon: QSystemTrayIcon.MessageIcon) -> None:
         self.icon.showMessage(what, do, icon, _MESSAGE_MS)

@@ -39,7 +39,8 @@ _NAV_WIDTH_PX = 172
 class MainWindow(QMainWindow):
     """The one window. Paints before any engine is loaded; call :meth:`shut_down` at the end.
 
-    ``quit_requested`` asks the app to end. Main thread only.
+    ``quit_requested`` asks the app to end; ``hidden_to_tray`` follows a close that only hid the
+    window. Main thread only.
 
     Args:
         control: The assistant.
@@ -48,6 +49,7 @@ class MainWindow(QMainWindow):
     """
 
     quit_requested = Signal()
+    hidden_to_tray = Signal()
 
     def __init__(
         self, control: AssistantControl, bus: EventBus, settings_store: SettingsStore
@@ -137,6 +139,7 @@ class MainWindow(QMainWindow):
         event.ignore()
         if stays:
             self.hide()
+            self.hidden_to_tray.emit()
         else:
             self.quit_requested.emit()
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QSpinBox
 from pytestqt.qtbot import QtBot
 
@@ -65,6 +67,14 @@ def test_every_step_can_be_skipped_to_the_end(
         guide.skip.click()
     assert first_window.guide is None
     assert SettingsFile(tmp_path / "settings.toml").current.general.first_run_done
+
+
+def test_enter_goes_through_the_whole_guide(
+    qtbot: QtBot, first_window: MainWindow, guide: FirstRunGuide
+) -> None:
+    for _ in guide.steps:
+        QTest.keyClick(guide.next, Qt.Key.Key_Return)
+    assert first_window.guide is None
 
 
 def test_back_goes_back(guide: FirstRunGuide) -> None:

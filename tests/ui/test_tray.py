@@ -100,3 +100,16 @@ def test_alarms_are_told_always(
     bus.publish(ev.AlarmRang("Your tea is ready."))
     assert messages == [("Your tea is ready.", "")]
     assert window.banners.messages == (ev.Notice("Your tea is ready."),)
+
+
+def test_the_first_close_says_where_the_app_went(
+    tray: Tray,
+    window: MainWindow,
+    messages: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", lambda: True)
+    for _ in range(2):
+        window.show()
+        window.close()
+    assert [title for title, _text in messages] == ["Desktop Voice goes on in the tray."]

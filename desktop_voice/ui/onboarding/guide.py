@@ -106,6 +106,8 @@ class FirstRunGuide(QWidget):
         self.next = QPushButton("Next")
         set_kind(self.next, "primary")
         self.next.clicked.connect(self.next_step)
+        for button in (self.skip_all, self.back, self.skip, self.next):
+            button.setAutoDefault(True)  # Enter presses it, as Space does
         foot = QHBoxLayout()
         foot.addWidget(self.back)
         foot.addStretch(1)

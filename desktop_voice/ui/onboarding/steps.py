@@ -195,7 +195,11 @@ class WakeWordStep(Step):
         """The step came into view."""
         super().entered()
         set_kind(self.result, "caption")
-        self.result.setText("Waiting for a wake word…")
+        self.result.setText(
+            "The microphone is muted. Ctrl+Shift+M opens it."
+            if self.control.is_muted
+            else "Waiting for a wake word…"
+        )
 
     def _on_wake(self, event: ev.WakeHeard) -> None:
         if not self.isVisible():
