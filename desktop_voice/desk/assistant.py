@@ -16,14 +16,12 @@ import structlog
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.engines import Role
-from desktop_voice.core.errors import AudioError
 from desktop_voice.core.events import StateChanged
 from desktop_voice.core.ports import DeviceChoice, EngineChoice
 from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
 
 if TYPE_CHECKING:
-    from desktop_voice.audio.devices import Direction
     from desktop_voice.desk.desk import Desk
     from desktop_voice.desk.loop import DeskLoop
     from desktop_voice.dialogue.lines.line import Line
@@ -148,11 +146,11 @@ class DeskAssistant:
 
     def microphones(self) -> list[DeviceChoice]:
         """Input devices, the system's default first."""
-        return _device_choices("input")
+        return self._desk.microphones if self._desk else []
 
     def speakers(self) -> list[DeviceChoice]:
         """Output devices, the system's default first."""
-        return _device_choices("output")
+        return self._desk.speakers if self._desk else []
 
     def voices(self) -> list[EngineChoice]:
         """Voices of the current text-to-speech engine; empty until it is loaded."""
@@ -206,14 +204,3 @@ class DeskAssistant:
 
 def _start(desk: Desk, coroutine: Coroutine[None, None, None]) -> None:
     desk.spawn(coroutine)
-
-
-def _device_choices(direction: Direction) -> list[DeviceChoice]:
-    from desktop_voice.audio.devices import list_devices
-
-    default = DeviceChoice("", "System default")
-    try:
-        devices = list_devices(direction)
-    except AudioError:
-        return [default]
-    return [default, *(DeviceChoice(device.key, device.name) for device in devices)]

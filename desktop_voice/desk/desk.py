@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.discovery import find_local_models
 from desktop_voice.agent.intents.timers import announcement
 from desktop_voice.agent.reply import Action, Call, ChangeVolume, SetMuted, SetVolume
+from desktop_voice.audio.devices import Device
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame
 from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
 from desktop_voice.audio.resample import resample
@@ -21,7 +22,7 @@ from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import DesktopVoiceError
-from desktop_voice.core.ports import EngineChoice
+from desktop_voice.core.ports import DeviceChoice, EngineChoice
 from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
 from desktop_voice.desk.engines import DeafVad, EngineRoom
@@ -68,6 +69,18 @@ class Desk:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pipeline: CascadingPipeline | None = None
         self._mouth: Mouth | None = None
+
+    @property
+    def microphones(self) -> list[DeviceChoice]:
+        """Input devices, the system's default first; from any thread."""
+        line = self._line
+        return _choices(line.inputs if isinstance(line, DeskLine) else ())
+
+    @property
+    def speakers(self) -> list[DeviceChoice]:
+        """Output devices, the system's default first; from any thread."""
+        line = self._line
+        return _choices(line.outputs if isinstance(line, DeskLine) else ())
 
     # --- life ---
 
@@ -324,6 +337,11 @@ class _PreviewObserver:
     def on_problem(self, error: DesktopVoiceError) -> None:
         """Tell what is wrong with the voice."""
         self._bus.publish(ev.ErrorRaised.of(error))
+
+
+def _choices(devices: Iterable[Device]) -> list[DeviceChoice]:
+    default = DeviceChoice("", "System default")
+    return [default, *(DeviceChoice(device.key, device.name) for device in devices)]
 
 
 def _needs_new_ear(previous: Settings, settings: Settings) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
-from desktop_voice.audio.devices import find_device, refresh
+from desktop_voice.audio.devices import Device, find_device, list_devices, refresh
 from desktop_voice.audio.echo import EchoCanceller
 from desktop_voice.audio.echo_presence import EchoPresence
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame, Framer, Pcm
@@ -38,6 +38,8 @@ _ECHO_TAIL_S = 0.3
 class _Streams:
     microphone: MicrophoneStream | None = None
     speaker: SpeakerStream | None = None
+    inputs: tuple[Device, ...] = ()
+    outputs: tuple[Device, ...] = ()
 
 
 class DeskLine:
@@ -63,7 +65,7 @@ class DeskLine:
         self._reopen_at_s = 0.0
         self._using_fallback = False
         self._told: set[str] = set()
-        self._names: list[str] = []
+        self._known: list[str] = []
         self._wake = asyncio.Event()
         self._opened = asyncio.Event()
         self._progress = Progress()
@@ -200,6 +202,19 @@ class DeskLine:
     def is_muted(self) -> bool:
         """Whether the microphone is closed by the user."""
         return self._muted
+
+    @property
+    def inputs(self) -> tuple[Device, ...]:
+        """The microphones there were when the devices were last opened; from any thread.
+
+        PortAudio itself must not be asked meanwhile: it may be reading its list anew.
+        """
+        return self._streams.inputs
+
+    @property
+    def outputs(self) -> tuple[Device, ...]:
+        """The speakers there were when the devices were last opened; from any thread."""
+        return self._streams.outputs
 
     @property
     def has_microphone(self) -> bool:
@@ -343,12 +358,14 @@ class DeskLine:
             if error.code not in self._told:
                 self._bus.publish(ev.ErrorRaised.of(error))
         self._told = {error.code for error in problems}
+        streams = self._streams
         names = [
             stream.device.name if stream is not None else ""
-            for stream in (self._streams.microphone, self._streams.speaker)
+            for stream in (streams.microphone, streams.speaker)
         ]
-        if names != self._names:
-            self._names = names
+        known = [*names, *(device.key for device in (*streams.inputs, *streams.outputs))]
+        if known != self._known:
+            self._known = known
             self._bus.publish(ev.DevicesChanged(microphone=names[0], speaker=names[1]))
 
     def _set_up_echo(self) -> None:
@@ -403,7 +420,7 @@ def _open_all(
     """Close what was open, read the device list anew, and open both directions; blocks."""
     _close_all(old)
     refresh()
-    streams = _Streams()
+    streams = _Streams(inputs=tuple(list_devices("input")), outputs=tuple(list_devices("output")))
     problems = []
     try:
         speaker = find_device("output", settings.speaker)
