@@ -64,6 +64,7 @@ class _Reply:
     actions: list[Action] = field(default_factory=list)
     queued: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    was_cut: bool = False
 
     @property
     def has_sounded(self) -> bool:
@@ -358,6 +359,7 @@ class CascadingPipeline:
 
     def _abandon(self, reply: _Reply) -> None:
         self._reply = None
+        reply.was_cut = True
         reply.queued.set()
         if reply.task is not None:
             reply.task.cancel()
@@ -394,6 +396,8 @@ class CascadingPipeline:
         speech = reply.speech
         await self._line.reached(speech.first_sample + 1)
         if speech.first_clause_s is None or speech.first_sound_s is None:
+            return
+        if reply.was_cut and self._line.played_samples <= speech.first_sample:
             return
         stages = (
             ev.LatencyStage("endpointing", heard.endpointing_ms),

@@ -261,6 +261,15 @@ class Ear:
             # The talk key, Esc or a typed turn came while the words were waited for.
             return []
         was_manual = self._is_manual
+        if (
+            not text
+            and not was_manual
+            and self._deadline_s is not None
+            and now_s < self._deadline_s
+        ):
+            # A cough, a door: the question is still to come.
+            self._utterance = None
+            return [Partial("")] if utterance.shown else []
         self.close()
         last_voiced_s = utterance.detector.last_voiced_s
         return [
