@@ -69,6 +69,7 @@ class Desk:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pipeline: CascadingPipeline | None = None
         self._mouth: Mouth | None = None
+        self._unsubscribe = bus.on(ev.DevicesChanged, self._on_devices)
 
     @property
     def microphones(self) -> list[DeviceChoice]:
@@ -111,6 +112,7 @@ class Desk:
 
     async def close(self) -> None:
         """End the conversation, close the devices, free the engines."""
+        self._unsubscribe()
         self.loop.shut_down()
         if self._pipeline is not None:
             await self._pipeline.close()
@@ -270,6 +272,10 @@ class Desk:
             await self._line.play(resample(pcm, SAMPLE_RATE_HZ, self._line.output_rate_hz))
 
     # --- what comes back ---
+
+    def _on_devices(self, event: ev.DevicesChanged) -> None:
+        if not event.microphone:
+            self.loop.lose_microphone()
 
     def _on_alarm(self, alarm: Alarm) -> None:
         text = announcement(alarm, is_late=self._alarms.is_late(alarm))

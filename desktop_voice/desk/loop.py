@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 import structlog
 
@@ -157,7 +158,7 @@ class DeskLoop:
 
     def _listen(
         self,
-        by: str,
+        by: Literal["wake_word", "key"],
         trigger: Trigger,
         after_wake_lag_ms: float | None = None,
         *,
@@ -166,7 +167,7 @@ class DeskLoop:
         pipeline = self._pipeline
         if pipeline is None:
             return
-        pipeline.interrupt("wake_word" if by == "wake_word" else "key")
+        pipeline.interrupt(by)
         self._move(trigger)
         pipeline.listen(
             timeout_s=None if is_manual else self._settings.turns.no_speech_s,
@@ -214,6 +215,8 @@ class DeskLoop:
             self._pipeline.stop_listening()
         if self._state not in (AssistantState.OFF, AssistantState.FAULT):
             self._move(Trigger.STOPPED)
+            self._announce_next()
+            self._listen_again()
 
     def submit(self, text: str) -> None:
         """A typed turn."""
@@ -233,13 +236,20 @@ class DeskLoop:
     def set_muted(self, muted: bool) -> None:
         """Tell that the microphone was closed or opened; an utterance that was open is dropped."""
         self._muted = muted
-        if muted and self._state is AssistantState.LISTENING and self._pipeline is not None:
-            self._pipeline.stop_listening()
-            self._move(Trigger.NOTHING_SAID)
+        if muted:
+            self.lose_microphone()
         self._bus.publish(ev.StateChanged(self._state, muted))
         self.changed.set()
         if muted:
             self._bus.publish(ev.AudioLevel("microphone", FLOOR_DBFS))
+
+    def lose_microphone(self) -> None:
+        """No frames will come for a while, so nobody must wait for speech."""
+        waits = self._state in (AssistantState.LISTENING, AssistantState.FOLLOW_UP)
+        if waits and self._pipeline is not None:
+            self._pipeline.stop_listening()
+            self._move(Trigger.NOTHING_SAID)
+            self._announce_next()
 
     # --- what the pipeline says ---
 
