@@ -64,7 +64,7 @@ class Talk:
         """Say ``text`` and wait silently until the turn is over; the reply is not yet played."""
         self.stt.said = text
         self.pipeline.listen()
-        await self.line.hear(quiet(100), sound(200 * len(text.split())), quiet(740))
+        await self.line.hear(quiet(100), sound(200 * len(text.split())), quiet(800))
 
     async def reply_is_played(self) -> None:
         while self.pipeline.is_replying:
@@ -225,7 +225,7 @@ async def test_a_speaker_who_goes_on_before_the_reply_began_has_one_turn() -> No
         await t.ask("remind me to call")
         assert t.user_turns == ["remind me to call"]
         t.stt.said = "the dentist tomorrow"
-        await t.line.hear(WORDS, quiet(740))
+        await t.line.hear(WORDS, quiet(800))
         t.brain.gate.set()
         await t.events.until(lambda: len(t.user_turns) == 2)
         assert t.user_turns[-1] == "remind me to call the dentist tomorrow"
@@ -270,7 +270,7 @@ async def test_noises_and_echo_leave_the_reply_alone(
     async with talk({"how are you": [Say(reply)]}, interruptible=interruptible) as t:
         await t.ask("how are you")
         t.stt.said = said
-        await t.line.hear(quiet(200), sound(200 * len(said.split())), quiet(740))
+        await t.line.hear(quiet(200), sound(200 * len(said.split())), quiet(800))
         assert t.events.of(ev.BargeIn) == []
         await t.reply_is_played()
         assert t.replies == [(reply, reply)]
@@ -284,7 +284,7 @@ async def test_it_does_not_answer_the_last_words_of_its_own_reply() -> None:
         await t.ask("how are you")
         await t.line.hear(quiet(t.line.still_to_play_ms - 200))
         t.stt.said = "may be dry on sunday"
-        await t.line.hear(sound(1000), quiet(740))
+        await t.line.hear(sound(1000), quiet(800))
         assert t.user_turns == ["how are you"]
         assert t.triggers[-1] is Trigger.NOTHING_SAID
 
@@ -293,7 +293,7 @@ async def test_speech_interrupts_where_it_may() -> None:
     async with talk({"how are you": [Say(LONG)]}, interruptible=Interruption.SPEECH) as t:
         await t.ask("how are you")
         t.stt.said = "what about london"
-        await t.line.hear(quiet(400), WORDS, quiet(740))
+        await t.line.hear(quiet(400), WORDS, quiet(800))
         assert t.events.of(ev.BargeIn) == [ev.BargeIn("script", "speech")]
         assert t.user_turns == ["how are you", "what about london"]
         (_text, heard), *_ = t.replies
@@ -311,7 +311,7 @@ async def test_speech_does_not_interrupt_where_it_may_not() -> None:
     async with talk({"how are you": [Say(LONG)]}) as t:
         await t.ask("how are you")
         t.stt.said = "what about london"
-        await t.line.hear(WORDS, quiet(740))
+        await t.line.hear(WORDS, quiet(800))
         assert t.pipeline.is_replying
         await t.reply_is_played()
         assert t.user_turns == ["how are you"]
@@ -322,9 +322,9 @@ async def test_after_a_noise_under_the_reply_stop_is_still_heard() -> None:
     async with talk({"how are you": [Say(LONG + " " + LONG)]}) as t:
         await t.ask("how are you")
         t.stt.said = "yeah"
-        await t.line.hear(quiet(200), sound(200), quiet(740))
+        await t.line.hear(quiet(200), sound(200), quiet(800))
         t.stt.said = "stop"
-        await t.line.hear(sound(200), quiet(740))
+        await t.line.hear(sound(200), quiet(800))
         assert t.events.of(ev.BargeIn) == [ev.BargeIn("script", "stop_word")]
 
 
@@ -332,7 +332,7 @@ async def test_who_speaks_when_the_reply_ends_is_heard_whole() -> None:
     async with talk({"how are you": [Say("Fine.")]}, interruptible=Interruption.SPEECH) as t:
         await t.ask("how are you")
         t.stt.said = "what about london today"
-        await t.line.hear(sound(800), quiet(740))
+        await t.line.hear(sound(800), quiet(800))
         assert t.user_turns == ["how are you", "what about london today"]
         assert Trigger.REPLY_ENDED not in t.triggers
         assert t.triggers.count(Trigger.SPEECH_STARTED) == 2
@@ -488,7 +488,7 @@ async def test_latency_is_the_sum_of_its_stages(is_paced: bool) -> None:
             "output",
         ]
         assert measured.first_audio_ms == pytest.approx(sum(stage.ms for stage in measured.stages))
-        assert measured.stages[0].ms == pytest.approx(700, abs=60)
+        assert measured.stages[0].ms == pytest.approx(760, abs=60)
         assert all(stage.ms >= 0 for stage in measured.stages)
 
 
