@@ -8,7 +8,7 @@ from desktop_voice.audio.frames import Pcm
 
 
 class PcmRing:
-    """Holds the newest samples for one reader.
+    """Holds samples until their one reader takes them.
 
     One thread may write and another may read: each side only moves its own counter, and a Python
     integer is stored atomically. Nothing is allocated while writing. What does not fit is counted

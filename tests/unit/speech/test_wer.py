@@ -1,8 +1,11 @@
 """The word error rate of the benchmark: what counts as the same word, and what does not."""
 
+import json
+
 import pytest
 
-from benchmarks.wer import word_errors, words_of
+from benchmarks.wer import main, word_errors, words_of
+from tests.helpers.recordings import recordings_or_skip
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,15 @@ def test_wrong_missing_and_invented_words_count(reference: str, heard: str, erro
 
 def test_words_are_counted_without_punctuation() -> None:
     assert words_of("“Hello,” she said — twice…") == ["hello", "she", "said", "twice"]
+
+
+def test_the_embedded_recogniser_keeps_its_word_error_rate(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recordings_or_skip()
+    assert main(["--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    wer = {row["condition"]: row["wer_percent"] for row in rows if row["type"] == "wer"}
+    assert wer["clean"] <= 8
+    assert wer["telephone"] <= 15
+    assert sum(row["type"] == "wer_clip" for row in rows) >= 2 * 15
