@@ -1,0 +1,27 @@
+"""What is said into the virtual microphone: a real person's wake word, then a question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.clips import spoken
+from desktop_voice.audio.frames import Pcm
+from desktop_voice.audio.wav import read_pcm
+from tests.helpers.recordings import Recordings, at_peak, join, trim, write_wav
+
+WAKE_CLIP = "wake/pymww/hey_jarvis/2.wav"
+_PEAK = 0.5
+
+
+def asked_aloud(recordings: Recordings, question: str | Pcm, to: Path) -> Path:
+    """Write “Hey Jarvis” and ``question``, in one breath, to ``to``."""
+    words = spoken(question) if isinstance(question, str) else question
+    wake = trim(read_pcm(recordings.path(WAKE_CLIP)), 0.0, 1.6)
+    pieces = [at_peak(wake, _PEAK), at_peak(words, _PEAK)]
+    return write_wav(to, join(pieces, gap_ms=300, before_ms=100, after_ms=100))
+
+
+def said_aloud(words: str, to: Path) -> Path:
+    """Write ``words`` alone to ``to``."""
+    pieces = [at_peak(spoken(words), _PEAK)]
+    return write_wav(to, join(pieces, gap_ms=0, before_ms=100, after_ms=100))

@@ -1,0 +1,113 @@
+"""The real app with a tap on its bus: prints what happens and what it shows, takes typed input.
+
+Run as ``python -m tests.helpers.tapped_app [--pictures FOLDER] [the app's arguments]``. Prints one
+JSON object a line: every event as ``desktop-voice talk --json`` does, and ``{"type": "shown"}``
+for each new mood of the window, after it was painted; its picture goes to ``FOLDER``. Each line of
+its input is typed into the window and sent; an empty line is the Esc key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal
+from PySide6.QtTest import QTest
+
+from desktop_voice import app
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.event_json import event_to_json
+from desktop_voice.core.events import AssistantTurn, Event, StateChanged
+from desktop_voice.core.ports import AssistantControl, SettingsStore
+from desktop_voice.ui.shell import Shell
+from desktop_voice.ui.window import MainWindow
+
+# The caption and the conversation may lay themselves out once more after a state has come.
+_SETTLE_MS = 150
+
+
+class Tap(QObject):
+    """Follows one window; events arrive in any thread, everything else in the main thread."""
+
+    _arrived = Signal(object)
+
+    def __init__(self, bus: EventBus, window: MainWindow, pictures: Path | None) -> None:
+        super().__init__()
+        self._window = window
+        self._pictures = pictures
+        self._shown: tuple[object, ...] = ()
+        self._arrived.connect(self._on_event)
+        bus.on(Event, self._arrived.emit)
+        self._notifier = QSocketNotifier(sys.stdin.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._read)
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(_SETTLE_MS)
+        self._settled.timeout.connect(self._show)
+
+    def _on_event(self, event: Event) -> None:
+        data = event_to_json(event)
+        if data is not None:
+            _print(data)
+        if isinstance(event, (StateChanged, AssistantTurn)):
+            self._settled.start()
+
+    def _show(self) -> None:
+        page = self._window.assistant
+        entries = [[entry.speaker, entry.text] for entry in page.conversation.entries]
+        shown = (page.mood, entries)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        if self._pictures is not None:
+            theme = self._window.settings.current.general.theme
+            self._window.grab().save(str(self._pictures / f"orb-{page.mood}-{theme}.png"))
+        name = page.orb.accessibleName()
+        _print({"type": "shown", "mood": page.mood, "name": name, "conversation": entries})
+
+    def _read(self) -> None:
+        line = sys.stdin.readline()
+        if not line:
+            self._notifier.setEnabled(False)
+            return
+        field = self._window.assistant.line
+        if line == "\n":
+            QTest.keyClick(self._window, Qt.Key.Key_Escape)
+            return
+        field.setFocus()
+        QTest.keyClicks(field, line.rstrip("\n"))
+        QTest.keyClick(field, Qt.Key.Key_Return)
+
+
+def _print(data: dict[str, object]) -> None:
+    print(json.dumps(data), flush=True)  # noqa: T201
+
+
+def main() -> int:
+    """Run the app; return its exit status."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--hidden", action="store_true")
+    options = parser.parse_args()
+    taps = []
+
+    class TappedShell(Shell):
+        def __init__(
+            self, control: AssistantControl, bus: EventBus, settings_store: SettingsStore
+        ) -> None:
+            super().__init__(control, bus, settings_store)
+            taps.append(Tap(bus, self.window, options.pictures))
+
+        def start(self, *, hidden: bool) -> None:
+            super().start(hidden=hidden)
+            _print({"type": "started", "visible": self.window.isVisible()})
+
+    with patch.object(app, "Shell", TappedShell):
+        return app.run_app([], is_hidden=options.hidden)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
