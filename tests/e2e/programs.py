@@ -69,6 +69,15 @@ class Program:
         """Whether it still runs."""
         return self._process.returncode is None
 
+    @property
+    def has_processes(self) -> bool:
+        """Whether it, or a process that it started, still runs."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
     def of(self, kind: str) -> list[Json]:
         """Return every line of one type so far."""
         return [line for line in self.lines if line["type"] == kind]
@@ -111,9 +120,9 @@ class Program:
             return await self._process.wait()
 
     async def kill(self) -> None:
-        """End it at once, if it still runs."""
-        if self.is_alive:
-            self._process.send_signal(signal.SIGKILL)
+        """End it and what it started at once, if it still runs."""
+        if self.has_processes:
+            os.killpg(self.pid, signal.SIGKILL)
         await asyncio.gather(*self._readers)
         await self._process.wait()
         if self._process.stdin is not None:
@@ -143,6 +152,7 @@ async def running(arguments: Sequence[str], env: Mapping[str, str]) -> AsyncIter
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     program = Program(process)
     try:

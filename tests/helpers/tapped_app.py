@@ -2,8 +2,9 @@
 
 Run as ``python -m tests.helpers.tapped_app [--pictures FOLDER] [the app's arguments]``. Prints one
 JSON object a line: every event as ``desktop-voice talk --json`` does, and ``{"type": "shown"}``
-for each new mood of the window, after it was painted; its picture goes to ``FOLDER``. Each line of
-its input is typed into the window and sent; an empty line is the Esc key.
+for each new mood of the window, whose picture goes to ``FOLDER``, and ``{"type": "window"}`` when
+the window is shown or hidden. Each line of its input is typed into the window and sent; an empty
+line is the Esc key.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSocketNotifier, Qt, QTimer, Signal
 from PySide6.QtTest import QTest
 
 from desktop_voice import app
@@ -47,6 +48,12 @@ class Tap(QObject):
         self._settled.setSingleShot(True)
         self._settled.setInterval(_SETTLE_MS)
         self._settled.timeout.connect(self._show)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
+            _print({"type": "window", "visible": event.type() is QEvent.Type.Show})
+        return super().eventFilter(watched, event)
 
     def _on_event(self, event: Event) -> None:
         data = event_to_json(event)
