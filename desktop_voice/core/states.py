@@ -80,6 +80,7 @@ TRANSITIONS: dict[tuple[AssistantState, Trigger], AssistantState] = {
     (_S.FOLLOW_UP, _T.STOPPED): _S.ARMED,
     (_S.FAULT, _T.STARTED): _S.ARMED,
     (_S.FAULT, _T.TEXT_SUBMITTED): _S.THINKING,
+    (_S.FAULT, _T.ANNOUNCED): _S.SPEAKING,
 }
 for _state in AssistantState:
     TRANSITIONS[(_state, _T.SHUT_DOWN)] = _S.OFF

@@ -10,7 +10,7 @@ from typing import Literal
 import structlog
 
 from desktop_voice.agent.reply import Action
-from desktop_voice.audio.frames import Frame
+from desktop_voice.audio.frames import FRAME_MS, Frame, silence
 from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
 from desktop_voice.audio.tones import listening_tone
 from desktop_voice.core import events as ev
@@ -111,6 +111,9 @@ class DeskLoop:
             await self._on_frame(frame)
 
     async def _on_frame(self, frame: Frame) -> None:
+        if self._muted:
+            # The desk's microphone gives no frames now; other lines go on.
+            frame = Frame(silence(FRAME_MS), frame.time_s)
         self._frame_count += 1
         if self._frame_count % _LEVEL_EVERY_FRAMES == 0:
             self._bus.publish(ev.AudioLevel("microphone", rms_dbfs(frame.pcm)))
@@ -261,8 +264,7 @@ class DeskLoop:
             self._follow_up()
         elif trigger is Trigger.STOPPED:
             self.turns += 1
-        if self.is_idle:
-            self._announce_next()
+        self._announce_next()
         self._listen_again()
 
     def on_action(self, action: Action) -> None:
@@ -274,6 +276,7 @@ class DeskLoop:
         """Leave OFF or FAULT: the engines are ready."""
         self._is_deaf = False
         self._move(Trigger.STARTED)
+        self._announce_next()
         self._listen_again()
 
     def fail(self) -> None:
@@ -282,6 +285,7 @@ class DeskLoop:
         if self._state is AssistantState.OFF:
             self._move(Trigger.STARTED)
         self._move(Trigger.FAILED)
+        self._announce_next()
 
     def shut_down(self) -> None:
         """Go to OFF."""
@@ -291,7 +295,7 @@ class DeskLoop:
         window_s = self._settings.wake.follow_up_s
         if self._pipeline is None:
             return
-        if window_s <= 0:
+        if window_s <= 0 or self._muted:
             self._move(Trigger.NOTHING_SAID)
             return
         self._pipeline.listen(timeout_s=window_s)
@@ -303,7 +307,8 @@ class DeskLoop:
         self._pipeline.listen()
 
     def _announce_next(self) -> None:
-        if not self._announcements or not self.is_idle or self._pipeline is None:
+        is_free = self.is_idle or self._state is AssistantState.FAULT
+        if not self._announcements or not is_free or self._pipeline is None:
             return
         text = self._announcements.popleft()
         self._pipeline.stop_listening()
