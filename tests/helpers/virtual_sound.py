@@ -100,7 +100,7 @@ class VirtualSound:
         self._server = subprocess.Popen(
             [
                 *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--realtime=no"),
-                *("--exit-idle-time=-1", "--disable-shm=yes", "--high-priority=no"),
+                *("--exit-idle-time=120", "--disable-shm=yes", "--high-priority=no"),
                 *("--log-target=stderr", "--log-level=error", "-F", str(script)),
             ],
             env=self._full_env(),
