@@ -58,7 +58,7 @@ class DeskAssistant:
         self._pending: list[Callable[[Desk], None]] = []
         self._state = AssistantState.OFF
         self._is_muted = False
-        self._unsubscribe = bus.on(StateChanged, self._on_state)
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     # --- life, on the media loop ---
 
@@ -68,6 +68,7 @@ class DeskAssistant:
         from desktop_voice.dialogue.lines.desk import DeskLine
 
         self._media_loop = asyncio.get_running_loop()
+        self._unsubscribe = self._bus.on(StateChanged, self._on_state)
         make_line = self._make_line
         line = make_line() if make_line else DeskLine(self._settings.audio, self._bus)
         self._desk = Desk(
@@ -82,9 +83,10 @@ class DeskAssistant:
 
     async def close(self) -> None:
         """End the conversation, close the devices, free the engines."""
-        self._unsubscribe()
+        self._is_ready = False
         if self._desk is not None:
             await self._desk.close()
+        self._unsubscribe()
 
     @property
     def desk(self) -> DeskLoop | None:

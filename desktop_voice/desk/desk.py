@@ -18,6 +18,7 @@ from desktop_voice.audio.devices import Device
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame
 from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
 from desktop_voice.audio.resample import resample
+from desktop_voice.audio.vad import VoiceActivityDetector
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.clock import Clock
@@ -33,6 +34,7 @@ from desktop_voice.dialogue.ear import Ear
 from desktop_voice.dialogue.lines.desk import DeskLine
 from desktop_voice.dialogue.lines.line import Line
 from desktop_voice.dialogue.mouth import Fragment, Mouth, Speech
+from desktop_voice.speech.stt.recogniser import SpeechToText
 
 _log = structlog.get_logger()
 
@@ -69,6 +71,7 @@ class Desk:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pipeline: CascadingPipeline | None = None
         self._mouth: Mouth | None = None
+        self._hearing: tuple[VoiceActivityDetector | None, SpeechToText | None] = (None, None)
         self._unsubscribe = bus.on(ev.DevicesChanged, self._on_devices)
 
     @property
@@ -147,9 +150,11 @@ class Desk:
             self.wake_words = tuple(
                 EngineChoice(phrase.key, phrase.words) for phrase in engines.wake.known_phrases()
             )
-        if self._pipeline is None or previous is None or _needs_new_ear(previous, settings):
+        hearing = (engines.vad, engines.stt)
+        if self._pipeline is None or hearing != self._hearing:
             if self._pipeline is not None:
                 await self._pipeline.close()
+            self._hearing = hearing
             self._pipeline = self._build()
         if self._mouth is not None:
             self._mouth.apply(settings.speech, engines.tts)
@@ -348,10 +353,3 @@ class _PreviewObserver:
 def _choices(devices: Iterable[Device]) -> list[DeviceChoice]:
     default = DeviceChoice("", "System default")
     return [default, *(DeviceChoice(device.key, device.name) for device in devices)]
-
-
-def _needs_new_ear(previous: Settings, settings: Settings) -> bool:
-    return (previous.speech.vad_engine, previous.speech.stt_engine) != (
-        settings.speech.vad_engine,
-        settings.speech.stt_engine,
-    )

@@ -75,9 +75,14 @@ class DeskLoop:
     # --- wiring ---
 
     def use(self, pipeline: CascadingPipeline | None, wake: WakeWordDetector | None) -> None:
-        """Use these engines from now on; without a pipeline nothing is heard."""
+        """Use these engines from now on; what a former pipeline was doing is over."""
+        is_other = self._pipeline is not None and pipeline is not self._pipeline
         self._pipeline = pipeline
         self._wake = wake
+        if is_other:
+            self._move(Trigger.STOPPED)
+            self._announce_next()
+            self._listen_again()
 
     def apply(self, settings: Settings) -> None:
         """Use other settings from now on."""

@@ -1,0 +1,307 @@
+"""The desk assistant with the real engines, talked to over files and typed to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from desktop_voice.agent.alarms import Alarms
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.errors import EngineError
+from desktop_voice.core.settings import Settings
+from desktop_voice.core.states import AssistantState as S
+from desktop_voice.desk.assistant import DeskAssistant
+from desktop_voice.dialogue.lines.file import FileLine
+from desktop_voice.speech import registry
+from desktop_voice.speech.stt.recogniser import SpeechToText
+from tests.helpers.dialogue import Events, ScriptLine
+from tests.helpers.recordings import join, quiet, recordings_or_skip, write_wav
+from tests.helpers.virtual_clock import VirtualClock
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@dataclass
+class Home:
+    """An assistant that runs until the test is over."""
+
+    assistant: DeskAssistant
+    bus: EventBus
+    events: Events
+    clock: VirtualClock
+    alarms_file: Path
+    running: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def state(self) -> S:
+        return self.assistant.state
+
+    @property
+    def errors(self) -> list[str]:
+        return [event.code for event in self.events.of(ev.ErrorRaised)]
+
+    async def ready(self, count: int = 1) -> None:
+        await self.events.next(ev.EnginesReady, count)
+
+    async def ask(self, text: str) -> str:
+        """Type ``text`` and return what was heard of the reply."""
+        replies = len(self.events.of(ev.AssistantTurn))
+        self.assistant.submit_text(text)
+        return (await self.events.next(ev.AssistantTurn, replies + 1)).heard
+
+    async def until_state(self, state: S) -> None:
+        await self.events.until(lambda: self.state() is state)
+
+    def start(self) -> None:
+        self.running.append(asyncio.create_task(self.assistant.run()))
+
+    async def stop(self) -> None:
+        await self.assistant.close()
+        await asyncio.gather(*self.running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def home(
+    tmp_path: Path,
+    settings: Settings | None = None,
+    *,
+    line: ScriptLine | None = None,
+) -> AsyncIterator[Home]:
+    bus, clock = EventBus(), VirtualClock()
+    silence = write_wav(tmp_path / "silence.wav", quiet(200))
+    alarms_file = tmp_path / "alarms.json"
+    assistant = DeskAssistant(
+        settings or Settings(),
+        bus,
+        clock,
+        alarms_file,
+        lambda: line or FileLine(silence, is_paced=False, line_id="desk"),
+    )
+    here = Home(assistant, bus, Events(bus), clock, alarms_file)
+    here.start()
+    try:
+        yield here
+    finally:
+        await here.stop()
+
+
+def _with(section: str, name: str, value: object) -> Settings:
+    return Settings().with_value(section, name, value)
+
+
+async def test_it_loads_its_engines_and_arms(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        assert h.state() is S.OFF
+        await h.ready()
+        await h.until_state(S.ARMED)
+        assert dict(h.events.of(ev.EnginesReady)[0].names) == {
+            "wake": "micro",
+            "vad": "silero",
+            "stt": "moonshine",
+            "tts": "espeak",
+        }
+        assert "en-us" in [voice.key for voice in h.assistant.voices()]
+        assert "hey_jarvis" in [word.key for word in h.assistant.wake_words()]
+        assert "moonshine" in [engine.key for engine in h.assistant.engines("stt")]
+        assert h.errors == []
+    assert h.state() is S.OFF
+
+
+async def test_what_was_typed_before_the_engines_were_loaded_is_answered_then(
+    tmp_path: Path,
+) -> None:
+    async with home(tmp_path) as h:
+        assert "three forty-five" in await h.ask("what time is it")
+        assert h.events.of(ev.UserTurn)[0].source == "keyboard"
+        assert h.errors == []
+
+
+async def test_a_wake_word_that_is_chosen_later_wakes_without_a_restart(tmp_path: Path) -> None:
+    clip = join(
+        [recordings_or_skip().load("wake/pymww/okay_nabu/1.wav")],
+        gap_ms=0,
+        before_ms=800,
+        after_ms=500,
+    )
+    line = ScriptLine()
+    async with home(tmp_path, line=line) as h:
+        await h.ready()
+        await line.hear(clip)
+        assert h.events.of(ev.WakeHeard) == []
+        h.assistant.apply_settings(_with("wake", "phrases", ["okay_nabu"]))
+        await h.ready(2)
+        await line.hear(clip)
+        assert [event.phrase for event in h.events.of(ev.WakeHeard)] == ["okay_nabu"]
+
+
+async def test_a_voice_that_is_chosen_later_speaks_the_next_reply(tmp_path: Path) -> None:
+    async with home(tmp_path, _with("speech", "voice", "no-such-voice")) as h:
+        await h.ask("what time is it")
+        assert h.errors == ["TTS-04"]
+        h.assistant.apply_settings(_with("speech", "voice", "en-us"))
+        await h.ready(2)
+        assert await h.ask("what time is it") != ""
+        assert h.errors == ["TTS-04"], h.events.of(ev.ErrorRaised)
+
+
+async def test_without_a_recogniser_it_says_so_and_answers_what_is_typed(tmp_path: Path) -> None:
+    async with home(tmp_path, _with("speech", "stt_engine", "nope")) as h:
+        await h.ready()
+        (error,) = h.events.of(ev.ErrorRaised)
+        assert error.code == "STT-01"
+        assert "nope" in error.what
+        assert error.do
+        assert h.state() is S.FAULT
+        assert "three forty-five" in await h.ask("what time is it")
+        await h.until_state(S.FAULT)
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "code", "state"),
+    [
+        ("speech", "vad_engine", "VAD-01", S.FAULT),
+        ("speech", "tts_engine", "TTS-01", S.ARMED),
+        ("wake", "engine", "WAKE-01", S.ARMED),
+    ],
+)
+async def test_each_missing_engine_is_told_of_and_typing_goes_on(
+    tmp_path: Path, section: str, name: str, code: str, state: S
+) -> None:
+    async with home(tmp_path, _with(section, name, "nope")) as h:
+        await h.ready()
+        assert h.errors == [code]
+        assert h.assistant.state is state
+        assert "three forty-five" in await h.ask("what time is it")
+
+
+async def test_choosing_an_engine_that_works_leaves_the_fault(tmp_path: Path) -> None:
+    async with home(tmp_path, _with("speech", "stt_engine", "nope")) as h:
+        await h.ready()
+        assert h.state() is S.FAULT
+        h.assistant.apply_settings(Settings())
+        await h.ready(2)
+        assert h.state() is S.ARMED
+
+
+async def test_after_a_retry_that_works_it_hears_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_stt, failures = registry.load_stt, [EngineError("STT-09", "It broke.", "Try again.")]
+
+    def fail_once(settings: Settings) -> SpeechToText:
+        if failures:
+            raise failures.pop()
+        return load_stt(settings)
+
+    monkeypatch.setattr(registry, "load_stt", fail_once)
+    files = recordings_or_skip()
+    pieces = [
+        files.load("wake/pymww/hey_jarvis/1.wav"),
+        files.load("stt/azure/whatstheweatherlike.wav"),
+    ]
+    line = ScriptLine()
+    async with home(tmp_path, line=line) as h:
+        await h.ready()
+        assert h.state() is S.FAULT
+        h.assistant.retry()
+        await h.ready(2)
+        await line.hear(join(pieces, gap_ms=300, before_ms=800, after_ms=1500))
+        assert "weather" in (await h.events.next(ev.UserTurn)).text
+
+
+async def test_an_engine_that_is_changed_while_it_listens_leaves_it_armed(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        await h.ready()
+        h.assistant.press_talk()
+        await h.until_state(S.LISTENING)
+        h.assistant.apply_settings(_with("speech", "stt_engine", "nope"))
+        await h.ready(2)
+        assert h.state() is S.FAULT
+        h.assistant.release_talk()
+        h.assistant.apply_settings(Settings())
+        await h.ready(3)
+        assert h.state() is S.ARMED
+        assert "three" in await h.ask("what time is it")
+
+
+async def test_the_volume_is_changed_by_voice_within_its_limits(tmp_path: Path) -> None:
+    async with home(tmp_path, _with("audio", "volume_percent", 50)) as h:
+        await h.ask("set the volume to 30 percent")
+        assert await h.events.next(ev.SettingChanged) == ev.SettingChanged(
+            "audio", "volume_percent", 30
+        )
+        await h.ask("volume up")
+        louder = await h.events.next(ev.SettingChanged, 2)
+        assert 30 < louder.value <= 60
+
+
+async def test_muting_by_word_closes_the_microphone(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        h.assistant.submit_text("mute the microphone")
+        await h.events.until(lambda: h.assistant.is_muted)
+        h.assistant.set_muted(False)
+        await h.events.until(lambda: not h.assistant.is_muted)
+
+
+async def test_a_timer_rings_and_is_announced(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        assert await h.ask("set a timer for five minutes") != ""
+        h.clock.advance(301)
+        rang = await h.events.next(ev.AlarmRang)
+        assert "timer" in rang.text
+        await h.events.until(lambda: rang.text in [e.text for e in h.events.of(ev.ReplyText)])
+
+
+async def test_an_alarm_that_was_missed_is_announced_at_the_start(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    Alarms(tmp_path / "alarms.json", clock).set_alarm(clock.now() - timedelta(hours=1))
+    async with home(tmp_path) as h:
+        rang = await h.events.next(ev.AlarmRang)
+        shown = await h.events.next(ev.ReplyText)
+        assert shown.text in rang.text
+
+
+async def test_it_may_be_closed_and_run_again(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        await h.ready()
+        await h.until_state(S.ARMED)
+        await h.assistant.close()
+        assert h.state() is S.OFF
+        h.start()
+        await h.ready(2)
+        await h.until_state(S.ARMED)
+        assert "three forty-five" in await h.ask("what time is it")
+        assert h.errors == []
+
+
+async def test_closing_while_it_loads_is_no_trouble(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        await asyncio.sleep(0)
+        await h.assistant.close()
+        assert h.state() is S.OFF
+    assert h.state() is S.OFF
+    assert h.errors == []
+
+
+async def test_closing_leaves_no_task(tmp_path: Path) -> None:
+    before = asyncio.all_tasks()
+    async with home(tmp_path) as h:
+        await h.ask("what time is it")
+        h.assistant.submit_text("tell me a joke")
+    assert asyncio.all_tasks() == before
+
+
+async def test_commands_before_the_start_and_after_the_end_do_no_harm(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        h.assistant.press_talk()
+        h.assistant.release_talk()
+        h.assistant.stop_reply()
+        await h.ready()
+    h.assistant.submit_text("hello")
+    h.assistant.toggle_talk()
+    h.assistant.retry()
+    assert h.assistant.voices() != []
