@@ -12,6 +12,7 @@ import structlog
 from desktop_voice.agent.alarms import Alarm, Alarms
 from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.discovery import find_local_models
+from desktop_voice.agent.history import History
 from desktop_voice.agent.intents.timers import announcement
 from desktop_voice.agent.reply import Action, Call, ChangeVolume, SetMuted, SetVolume
 from desktop_voice.audio.devices import Device
@@ -69,6 +70,7 @@ class Desk:
         self._room = EngineRoom()
         self._busy = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._history = History()
         self._pipeline: CascadingPipeline | None = None
         self._mouth: Mouth | None = None
         self._hearing: tuple[VoiceActivityDetector | None, SpeechToText | None] = (None, None)
@@ -182,7 +184,14 @@ class Desk:
         )
         self._mouth = self._new_mouth(settings)
         return CascadingPipeline(
-            line, ear, self._mouth, self._brain, self._bus, self.loop, settings.turns
+            line,
+            ear,
+            self._mouth,
+            self._brain,
+            self._bus,
+            self.loop,
+            settings.turns,
+            self._history,
         )
 
     def _new_mouth(self, settings: Settings) -> Mouth:
@@ -235,8 +244,7 @@ class Desk:
         async with self._busy:
             if isinstance(self._line, DeskLine):
                 self._line.reopen()
-            if self._room.engines.problems:
-                await self._load(self._settings)
+            await self._load(self._settings)
 
     async def preview(self, text: str, voice: str, rate_wpm: int) -> None:
         """Speak ``text`` with a voice that is not chosen yet."""
@@ -292,7 +300,10 @@ class Desk:
             await self.loop.changed.wait()
             self.loop.changed.clear()
             for action in self.loop.take_actions():
-                await self._obey(action)
+                try:
+                    await self._obey(action)
+                except Exception as error:  # noqa: BLE001 - told; the next one is still obeyed
+                    self._tell(error)
 
     async def _obey(self, action: Action) -> None:
         match action:

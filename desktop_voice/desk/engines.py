@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from desktop_voice.audio.frames import Pcm
 from desktop_voice.audio.vad import VoiceActivityDetector
-from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.errors import DesktopVoiceError, EngineError
 from desktop_voice.core.settings import Settings
 from desktop_voice.speech import registry
 from desktop_voice.speech.stt.recogniser import SpeechToText
@@ -94,7 +94,19 @@ class EngineRoom:
             EngineError: The recogniser failed.
         """
         stt = self.engines.stt
-        return "" if stt is None else await self.stt_worker.run(stt.transcribe, pcm)
+        if stt is None:
+            return ""
+        try:
+            return await self.stt_worker.run(stt.transcribe, pcm)
+        except DesktopVoiceError:
+            raise
+        except Exception as error:
+            raise EngineError(
+                "STT-08",
+                f"The speech recogniser failed: {type(error).__name__}.",
+                "Say it again; if it keeps failing, choose another one in Settings.",
+                retryable=True,
+            ) from error
 
     async def close(self) -> None:
         """Free the engines and end the workers."""

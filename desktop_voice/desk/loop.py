@@ -130,14 +130,31 @@ class DeskLoop:
         pipeline = self._pipeline
         if pipeline is None:
             return
-        phrase = None
-        if self._wake is not None and self._settings.wake.enabled and self._may_wake(frame.time_s):
-            phrase = self._wake.process(frame.pcm)
+        phrase = self._heard_wake_word(frame)
         await pipeline.push(frame)
         if phrase is not None and self._wake is not None and self._may_wake(frame.time_s):
             self._on_wake(phrase, self._wake.lag_ms)
         if self._tone_due_s is not None and frame.time_s >= self._tone_due_s:
             await self._play_tone(pipeline)
+
+    def _heard_wake_word(self, frame: Frame) -> str | None:
+        wake = self._wake
+        if wake is None or not self._settings.wake.enabled or not self._may_wake(frame.time_s):
+            return None
+        try:
+            return wake.process(frame.pcm)
+        except Exception as error:  # noqa: BLE001 - the talk key and the keyboard still work
+            _log.exception("wake-word engine failed")
+            self._wake = None
+            self._bus.publish(
+                ev.ErrorRaised(
+                    "WAKE-08",
+                    f"The wake-word engine failed: {type(error).__name__}.",
+                    "Press Retry, or use the talk key.",
+                    retryable=True,
+                )
+            )
+            return None
 
     def _may_wake(self, now_s: float) -> bool:
         """Whether a wake word means something now.

@@ -83,6 +83,7 @@ class CascadingPipeline:
         bus: EventBus,
         observer: TurnObserver,
         turns: TurnSettings,
+        history: History | None = None,
     ) -> None:
         self._line = line
         self._ear = ear
@@ -91,7 +92,7 @@ class CascadingPipeline:
         self._bus = bus
         self._observer = observer
         self._turns = turns
-        self._history = History()
+        self._history = history if history is not None else History()
         self._reply: _Reply | None = None
         self._unanswered = ""
         self._began_under = ""
@@ -142,6 +143,18 @@ class CascadingPipeline:
                 self._on_ear(event)
         except DesktopVoiceError as error:
             self._bus.publish(ev.ErrorRaised.of(error))
+            if self._reply is None:
+                self._observer.on_trigger(Trigger.NOTHING_SAID)
+        except Exception as error:  # noqa: BLE001 - a broken engine must not end the conversation
+            _log.exception("ear failed")
+            self._bus.publish(
+                ev.ErrorRaised(
+                    "TURN-02",
+                    f"Listening failed unexpectedly ({type(error).__name__}).",
+                    "Ask again; if it keeps failing, choose other engines in Settings > Speech.",
+                    retryable=True,
+                )
+            )
             if self._reply is None:
                 self._observer.on_trigger(Trigger.NOTHING_SAID)
         reply = self._reply
@@ -234,10 +247,10 @@ class CascadingPipeline:
                     # Softer while somebody speaks: what they say is understood better, too.
                     self._line.set_gain(_DUCKED_GAIN)
             case Partial(text) if text:
-                self._judge(reply, text)
+                self._judge(reply, text, is_whole=False)
             case Ended(text, last_voiced_s, stt_ms):
                 self._line.set_gain(1.0)
-                match self._judge(reply, text):
+                match self._judge(reply, text, is_whole=True):
                     case Overlap.STOP:
                         pass
                     case Overlap.INTERRUPTION:
@@ -247,9 +260,9 @@ class CascadingPipeline:
             case _:
                 pass
 
-    def _judge(self, reply: _Reply, text: str) -> Overlap:
+    def _judge(self, reply: _Reply, text: str, *, is_whole: bool) -> Overlap:
         """Act on what was said into the reply; return what it was taken for."""
-        verdict = judge_overlap(text, reply.speech.text, self._turns.stop_words)
+        verdict = judge_overlap(text, reply.speech.text, self._turns.stop_words, is_whole=is_whole)
         if verdict is Overlap.STOP:
             self._ear.close()
             self.interrupt("stop_word")
@@ -367,8 +380,10 @@ class CascadingPipeline:
 
     def _publish_turn(self, reply: _Reply, played_samples: int | None = None) -> None:
         played = self._line.played_samples if played_samples is None else played_samples
-        heard = reply.speech.heard(played, self._line.output_rate_hz)
         text = reply.speech.text.strip()
+        heard = reply.speech.heard(played, self._line.output_rate_hz)
+        if heard == reply.speech.spoken:
+            heard = text
         if reply.is_announcement:
             return
         self._history.add_assistant(heard)

@@ -8,7 +8,11 @@ _SENTENCE_END = re.compile(r"[.!?…]+[\"')\]”’]*(?=\s)|\n+")
 _CLAUSE_END = re.compile(r"[,;:—–](?=\s)")
 _MIN_CLAUSE_CHARS = 12
 _MAX_CLAUSE_CHARS = 220
-_ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e|No|approx|a\.m|p\.m|[A-Z])\.$")
+_ABBREVIATION = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e|No|approx|a\.m|p\.m|[A-Z])\.$|(?:^|\n)\s*\d+\.$"
+)
+    r"\b(?:Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e|No|approx|a\.m|p\.m|[A-Z])\.$|(?:^|\n)\s*\d+\.$"
+)
 
 
 class ClauseSplitter:
@@ -67,7 +71,7 @@ _MARKUP = (
     (re.compile(r"https?://\S+"), "a link"),
     (re.compile(r"(?m)^\s{0,3}#{1,6}\s*"), ""),
     (re.compile(r"(?m)^\s*(?:[-*•]|\d+[.)])\s+(?=\S)"), ""),
-    (re.compile(r"[*_`~|]+"), ""),
+    (re.compile(r"[`|]+|(?<!\S)[*_~]+(?=\S)|(?<=\S)[*_~]+(?!\w)"), ""),
     (re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]+"), ""),
     (re.compile(r"\s+"), " "),
 )

@@ -47,6 +47,11 @@ class Speech:
     first_sound_s: float | None = None
     first_sample: int = 0
 
+    @property
+    def spoken(self) -> str:
+        """The reply as it was given to the voice: without Markdown, links and fillers."""
+        return " ".join(clause.text for clause in self.clauses if not clause.is_filler)
+
     def heard(self, played_samples: int, rate_hz: int) -> str:
         """Return the part that was played: whole clauses, and the share of words of the last."""
         parts = []
@@ -165,6 +170,7 @@ class Mouth:
                 tts = None
         if tts is None and speech.first_sound_s is None:
             speech.first_sound_s = self._now()
+            speech.first_sample = self._line.queued_samples - 1
             observer.on_begin()
         spoken.is_whole = True
         return tts

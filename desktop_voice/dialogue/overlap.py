@@ -9,14 +9,18 @@ from enum import Enum
 
 _WORD = re.compile(r"[\w']+")
 _ALIKE = 0.65
-_BACKCHANNELS = frozenset(
+_LEAST_LETTERS = 4
+_BACKCHANNELS = """
+    yes yeah yep yup no nope ok okay right sure uh huh mm hmm hm mhm ah oh wow cool nice
+    great good fine thanks thank you i see got it really exactly indeed
+"""
+_BACKCHANNEL_WORDS = frozenset(_BACKCHANNELS.split())
+_POLITE = frozenset(
     {
-        "yes yeah yep yup no nope ok okay right sure uh huh mm hmm hm mhm ah oh wow cool nice",
-        "great good fine thanks thank you i see got it really exactly indeed",
+        *("please", "now", "it", "that", "talking", "hey", "just"),
+        *("ok", "okay", "no", "oh", "yes", "yeah", "alright", "well"),
     }
 )
-_BACKCHANNEL_WORDS = frozenset(word for group in _BACKCHANNELS for word in group.split())
-_POLITE = frozenset({"please", "now", "it", "that", "talking", "hey", "ok", "okay", "no", "just"})
 
 
 class Overlap(Enum):
@@ -35,16 +39,20 @@ def words_of(text: str) -> list[str]:
 
 def _sounds_like(word: str, wanted: str) -> bool:
     """A word said alone into a reply is often heard as its neighbour: "shop", "top", "stock"."""
-    return SequenceMatcher(None, word, wanted).ratio() >= _ALIKE
+    return len(word) >= _LEAST_LETTERS and SequenceMatcher(None, word, wanted).ratio() >= _ALIKE
 
 
-def judge_overlap(text: str, reply: str, stop_words: Iterable[str]) -> Overlap:
+def judge_overlap(
+    text: str, reply: str, stop_words: Iterable[str], *, is_whole: bool = True
+) -> Overlap:
     """Tell a stop word, listening noises, the reply's own echo and real speech apart.
 
     Args:
         text: What was heard while the reply was spoken.
         reply: The reply.
         stop_words: Words (or phrases) that, said alone, end a reply.
+        is_whole: Whether the utterance is over; only then a word that merely sounds like a stop
+            word counts, since many sentences begin with one.
     """
     words = words_of(text)
     if not words:
@@ -53,7 +61,7 @@ def judge_overlap(text: str, reply: str, stop_words: Iterable[str]) -> Overlap:
         rest = [word for word in words if word not in stop]
         if stop and all(word in words for word in stop) and not set(rest) - _POLITE:
             return Overlap.STOP
-        if len(words) == len(stop) == 1 and _sounds_like(words[0], stop[0]):
+        if is_whole and len(words) == len(stop) == 1 and _sounds_like(words[0], stop[0]):
             return Overlap.STOP
     if not set(words) - _BACKCHANNEL_WORDS:
         return Overlap.BACKCHANNEL
