@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.programs import environment, make_home, running
+from tests.e2e.sources import readers
 from tests.helpers.sni_watcher import session_bus_or_skip, tray
 from tests.helpers.virtual_sound import VirtualSound
 from tests.helpers.xvfb import VirtualDisplay
@@ -32,11 +31,11 @@ async def test_the_menu_mutes_for_real_opens_the_window_talks_and_quits(
             assert await icon.tool_tip() == "Desktop Voice: Ready"
             labels = [entry.label for entry in await icon.entries()]
             assert labels == ["Talk", "Mute microphone", "Open Desktop Voice", "Settings", "Quit"]
-            assert readers(sound, app.pid) == 1
+            assert await readers(sound, app.pid) == 1
 
             await icon.click("Mute microphone")
             await app.until("state", muted=True)
-            assert readers(sound, app.pid) == 0
+            assert await readers(sound, app.pid) == 0
             await app.until("shown", mood="muted")
             assert (await icon.entry("Mute microphone")).is_checked
             assert await icon.tool_tip() == "Desktop Voice: Muted"
@@ -48,7 +47,7 @@ async def test_the_menu_mutes_for_real_opens_the_window_talks_and_quits(
 
             await icon.click("Talk")
             await app.until("state", state="listening")
-            assert readers(sound, app.pid) == 1
+            assert await readers(sound, app.pid) == 1
             await app.until("shown", mood="listening")
             await icon.click("End turn")
             await app.until("state", state="armed")
@@ -59,16 +58,4 @@ async def test_the_menu_mutes_for_real_opens_the_window_talks_and_quits(
             await icon.click("Quit")
             assert await app.end() == 0
             assert not app.has_processes
-            assert readers(sound, app.pid) == 0
-
-
-def readers(sound: VirtualSound, pid: int) -> int:
-    """Return how many streams of a process read a microphone of the sound server."""
-    answer = subprocess.run(
-        ["pactl", "list", "source-outputs"],
-        env=os.environ | sound.env,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return answer.stdout.count(f'application.process.id = "{pid}"')
+            assert await readers(sound, app.pid) == 0
