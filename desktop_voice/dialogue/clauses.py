@@ -11,8 +11,6 @@ _MAX_CLAUSE_CHARS = 220
 _ABBREVIATION = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e|No|approx|a\.m|p\.m|[A-Z])\.$|(?:^|\n)\s*\d+\.$"
 )
-    r"\b(?:Mr|Mrs|Ms|Dr|St|vs|e\.g|i\.e|No|approx|a\.m|p\.m|[A-Z])\.$|(?:^|\n)\s*\d+\.$"
-)
 
 
 class ClauseSplitter:
