@@ -28,8 +28,10 @@ PINNED = re.compile(
 
 USES = {
     "aiohttp": "HTTP client for finding a language-model server on this machine",
+    "cryptography": "the vault: Argon2id and ChaCha20-Poly1305",
     "espeakng-loader": "the built-in voice (brings the espeak-ng library and its data)",
     "hassil": "matching of spoken commands to sentence templates",
+    "keyring": "the system's keyring, which holds a key of the vault",
     "livekit": "echo cancellation (WebRTC's audio processing module, nothing else of it)",
     "moonshine-voice": "the built-in speech recognition and its model",
     "num2words": "numbers as spoken words",
@@ -53,13 +55,16 @@ USES = {
 # Where the metadata of a package says nothing, or not in SPDX's words: from its own licence text.
 LICENCES = {
     "aiosignal": "Apache-2.0",
+    "backports-tarfile": "MIT",
     "colorama": "BSD-3-Clause",
     "espeakng-loader": "GPL-3.0-or-later",
     "flexcache": "BSD-3-Clause",
+    "jaraco-classes": "MIT",
     "num2words": "LGPL-2.1-or-later",
     "pint": "BSD-3-Clause",
     "protobuf": "BSD-3-Clause",
     "pymicro-features": "Apache-2.0",
+    "pywin32-ctypes": "BSD-3-Clause",
     "soundfile": "BSD-3-Clause",
 }
 
@@ -99,6 +104,7 @@ github.com/espeak-ng/espeak-ng | GPL-3.0-or-later |
 | TensorFlow Lite | pymicro-wakeword | Apache-2.0 |
 | libsndfile | soundfile | LGPL-2.1-or-later |
 | libsoxr | soxr | LGPL-2.1-or-later |
+| OpenSSL | cryptography | Apache-2.0 |
 | PortAudio | sounddevice on macOS and Windows; the system's own on Linux | MIT |
 
 ## Python packages
