@@ -16,7 +16,8 @@ _PEAK = 0.5
 def asked_aloud(recordings: Recordings, question: str | Pcm, to: Path) -> Path:
     """Write “Hey Jarvis” and ``question``, in one breath, to ``to``."""
     words = spoken(question) if isinstance(question, str) else question
-    wake = trim(read_pcm(recordings.path(WAKE_CLIP)), 0.0, 1.6)
+    # From just before the words: its noise, made louder, would be louder than a room.
+    wake = trim(read_pcm(recordings.path(WAKE_CLIP)), 0.65, 1.45)
     pieces = [at_peak(wake, _PEAK), at_peak(words, _PEAK)]
     return write_wav(to, join(pieces, gap_ms=300, before_ms=100, after_ms=100))
 

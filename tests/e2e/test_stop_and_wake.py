@@ -1,0 +1,101 @@
+"""What ends a reply at the sound card: “stop”, Esc, the wake word; and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Listener
+from tests.e2e.programs import Program, environment, make_home, running
+from tests.e2e.speech import asked_aloud, said_aloud
+from tests.helpers.recordings import Recordings
+from tests.helpers.virtual_sound import VirtualSound
+from tests.helpers.xvfb import VirtualDisplay
+
+pytestmark = [pytest.mark.display, pytest.mark.sound]
+
+APP = "tests.helpers.tapped_app"
+LONG_QUESTION = "What can you do?"
+
+
+async def begin_a_long_reply(app: Program) -> None:
+    await app.until("state", state="armed")
+    await app.write(LONG_QUESTION)
+    await app.until("state", state="speaking")
+
+
+async def test_stop_said_into_a_reply_ends_it(
+    tmp_path: Path, display: VirtualDisplay, sound: VirtualSound
+) -> None:
+    stop = said_aloud("Stop.", tmp_path / "stop.wav")
+    env = environment(make_home(tmp_path), display.env, sound.env)
+    async with running([APP], env) as app:
+        await begin_a_long_reply(app)
+        await app.until("shown", mood="speaking")
+        await asyncio.to_thread(sound.play_into_microphone, stop)
+        reply = await app.until("assistant_turn")
+        assert len(reply["heard"]) < len(reply["text"])
+        await app.until("barge_in", by="stop_word")
+        await app.until("state", state="armed")
+    assert not [turn for turn in app.of("user_turn") if turn["source"] == "voice"]
+
+
+async def test_the_wake_word_cuts_a_reply_and_the_next_question_is_answered(
+    tmp_path: Path, display: VirtualDisplay, sound: VirtualSound, recordings: Recordings
+) -> None:
+    question = asked_aloud(recordings, "What is twelve times twelve?", tmp_path / "question.wav")
+    env = environment(make_home(tmp_path), display.env, sound.env)
+    async with running([APP], env) as app:
+        await begin_a_long_reply(app)
+        await app.until("shown", mood="speaking")
+        await asyncio.to_thread(sound.play_into_microphone, question)
+        await app.until("wake")
+        cut = await app.until("assistant_turn")
+        assert len(cut["heard"]) < len(cut["text"])
+        await app.until("barge_in", by="wake_word")
+        await app.until("user_turn", source="voice")
+        assert "forty-four" in (await app.until("assistant_turn"))["heard"]
+
+
+async def test_a_stopped_reply_is_silent_at_once(
+    tmp_path: Path, display: VirtualDisplay, sound: VirtualSound, listener: Listener
+) -> None:
+    wav = tmp_path / "speaker.wav"
+    env = environment(make_home(tmp_path), display.env, sound.env)
+    async with running([APP], env) as app:
+        await app.until("state", state="armed")
+        with sound.record_speaker(wav):
+            await app.write(LONG_QUESTION)
+            await app.until("state", state="speaking")
+            await app.until("shown", mood="speaking")
+            await app.write("")
+            reply = await app.until("assistant_turn")
+            await app.until("barge_in", by="key")
+            await app.until("state", state="armed")
+            # What sounds now, had it not been stopped, is in the recording before this question.
+            await app.write("What is twelve times twelve?")
+            await app.until("assistant_turn")
+    assert len(reply["heard"]) < len(reply["text"]) / 2
+    heard = listener.words_in(wav)
+    assert "model" not in heard
+    assert "forty" in heard
+
+
+@pytest.mark.parametrize("delay_ms", [20, 120])
+async def test_the_assistant_never_hears_itself(
+    tmp_path: Path, display: VirtualDisplay, sound: VirtualSound, delay_ms: int
+) -> None:
+    sound.add_echo(delay_ms)
+    env = environment(make_home(tmp_path), display.env, sound.env)
+    async with running([APP], env) as app:
+        await begin_a_long_reply(app)
+        reply = await app.until("assistant_turn")
+        assert reply["heard"] == reply["text"]
+        # The whole follow-up window passes, in which no wake word would be needed.
+        await app.until("state", state="follow_up")
+        await app.until("state", state="armed")
+    assert not app.of("wake")
+    assert not app.of("barge_in")
+    assert not [turn for turn in app.of("user_turn") if turn["source"] == "voice"]
