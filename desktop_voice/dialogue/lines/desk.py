@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,7 +164,12 @@ class DeskLine:
             self._queued += written
             pcm = pcm[written:]
             if len(pcm):
-                await self._progress.reached(self.played_samples + speaker.rate_hz // 4)
+                # Or shorter: after a clear there is room again without anything being played.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(
+                        self._progress.reached(self.played_samples + speaker.rate_hz // 4),
+                        _CHECK_EVERY_S,
+                    )
 
     @property
     def queued_samples(self) -> int:
