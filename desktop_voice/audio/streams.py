@@ -91,13 +91,16 @@ class MicrophoneStream(_Stream):
     def __init__(self, device: Device, on_samples: Callable[[], None]) -> None:
         super().__init__()
         self.device = device
+        self.wake_at_samples = 0
+        """How much must wait in the ring before ``on_samples`` is called."""
         self.ring = PcmRing(int(_RING_S * max(device.default_rate_hz, SAMPLE_RATE_HZ)))
         module = portaudio()
 
         def callback(indata: Pcm, _frames: int, _time: object, _status: object) -> None:
             self.last_callback_s = time.monotonic()
             self.ring.write(indata[:, 0])
-            on_samples()
+            if len(self.ring) >= self.wake_at_samples:
+                on_samples()
 
         def make(rate_hz: int) -> _PortAudioStream:
             stream: _PortAudioStream = module.InputStream(

@@ -36,6 +36,7 @@ from desktop_voice.dialogue.lines.desk import DeskLine
 from desktop_voice.dialogue.lines.line import Line
 from desktop_voice.dialogue.mouth import Fragment, Mouth, Speech
 from desktop_voice.speech.stt.recogniser import SpeechToText
+from desktop_voice.storage.vault_secrets import stored_key
 
 _log = structlog.get_logger()
 
@@ -66,9 +67,12 @@ class Desk:
         self.voices: tuple[EngineChoice, ...] = ()
         self.wake_words: tuple[EngineChoice, ...] = ()
         self._alarms = Alarms(alarms_file, clock=clock)
-        self._brain = Brain(settings.model, clock=clock, alarms=self._alarms)
+        self._brain = Brain(
+            settings.model, clock=clock, alarms=self._alarms, key_source=stored_key
+        )
         self._room = EngineRoom()
         self._busy = asyncio.Lock()
+        self._muting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._history = History()
         self._pipeline: CascadingPipeline | None = None
@@ -221,9 +225,10 @@ class Desk:
 
     async def mute(self, muted: bool) -> None:
         """Close (or open) the microphone for real."""
-        if isinstance(self._line, DeskLine):
-            await self._line.set_muted(muted)
-        self.loop.set_muted(muted)
+        async with self._muting:
+            if isinstance(self._line, DeskLine):
+                await self._line.set_muted(muted)
+            self.loop.set_muted(muted)
 
     async def apply(self, settings: Settings) -> None:
         """Use ``settings`` from now on."""
@@ -287,8 +292,7 @@ class Desk:
     # --- what comes back ---
 
     def _on_devices(self, event: ev.DevicesChanged) -> None:
-        if not event.microphone:
-            self.loop.lose_microphone()
+        self.loop.set_microphone(is_there=bool(event.microphone))
 
     def _on_alarm(self, alarm: Alarm) -> None:
         text = announcement(alarm, is_late=self._alarms.is_late(alarm))

@@ -58,6 +58,7 @@ class DeskLoop:
         self._state = AssistantState.OFF
         self._muted = False
         self._is_deaf = False
+        self._has_microphone = True
         self._wake: WakeWordDetector | None = None
         self._pipeline: CascadingPipeline | None = None
         self._announcements: deque[str] = deque()
@@ -213,6 +214,9 @@ class DeskLoop:
                 ev.Notice("The microphone is muted.", "Unmute it to talk, or type instead.")
             )
             return
+        if not self._has_microphone:
+            self._bus.publish(ev.Notice("There is no microphone.", "Plug one in, or type instead."))
+            return
         if self._state is AssistantState.LISTENING:
             return
         if self._state in (AssistantState.OFF, AssistantState.FAULT):
@@ -262,14 +266,21 @@ class DeskLoop:
         """Tell that the microphone was closed or opened; an utterance that was open is dropped."""
         self._muted = muted
         if muted:
-            self.lose_microphone()
+            self._stop_waiting()
         self._bus.publish(ev.StateChanged(self._state, muted))
         self.changed.set()
         if muted:
             self._bus.publish(ev.AudioLevel("microphone", FLOOR_DBFS))
 
-    def lose_microphone(self) -> None:
-        """No frames will come for a while, so nobody must wait for speech."""
+    def set_microphone(self, *, is_there: bool) -> None:
+        """Tell whether frames come: without a microphone nobody is listened to or waited for."""
+        self._has_microphone = is_there
+        if is_there:
+            self._listen_again()
+        else:
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
         waits = self._state in (AssistantState.LISTENING, AssistantState.FOLLOW_UP)
         if waits and self._pipeline is not None:
             self._pipeline.stop_listening()
@@ -317,13 +328,15 @@ class DeskLoop:
         window_s = self._settings.wake.follow_up_s
         if self._pipeline is None:
             return
-        if window_s <= 0 or self._muted:
+        if window_s <= 0 or self._muted or not self._has_microphone:
             self._move(Trigger.NOTHING_SAID)
             return
         self._pipeline.listen(timeout_s=window_s)
 
     def _listen_again(self) -> None:
-        if self._needs_wake or self._state is not AssistantState.ARMED or self._pipeline is None:
+        if self._needs_wake or not self._has_microphone:
+            return
+        if self._state is not AssistantState.ARMED or self._pipeline is None:
             return
         self._move(Trigger.TALK_PRESSED)
         self._pipeline.listen()
@@ -348,6 +361,7 @@ class DeskLoop:
             state = AssistantState.FAULT
         if state is not self._state:
             self._state = state
+            self._line.is_relaxed = state is AssistantState.ARMED
             if state is AssistantState.LISTENING:
                 self._listening_since_s = self._line.now()
             self._bus.publish(ev.StateChanged(state, self._muted))

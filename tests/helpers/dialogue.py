@@ -181,6 +181,7 @@ class ScriptLine:
         self.is_paced = is_paced
         self.input_ended = False
         self.is_half_duplex = False
+        self.is_relaxed = False
         self.output_level_dbfs = FLOOR_DBFS
         self.closed = 0
         self.clears = 0

@@ -28,6 +28,7 @@ _log = structlog.get_logger()
 
 _WANTED_OUTPUT_HZ = 24_000
 _CHECK_EVERY_S = 0.1
+_RELAXED_MS = 80
 _REOPEN_EVERY_S = 1.0
 _OPEN_TIMEOUT_S = 8.0
 _LOOK_FOR_CHOSEN_EVERY_S = 15.0
@@ -82,6 +83,7 @@ class DeskLine:
         self._reference_resampler = StreamResampler(SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
         self.output_level_dbfs = FLOOR_DBFS
         self.is_half_duplex = True
+        self.is_relaxed = False
         self.frames_read = 0
 
     # --- input ---
@@ -93,13 +95,14 @@ class DeskLine:
             await self._keep_open()
             self._wake.clear()
             microphone = self._streams.microphone
+            if microphone is not None:
+                batch_ms = _RELAXED_MS if self.is_relaxed else 0
+                microphone.wake_at_samples = microphone.rate_hz * batch_ms // 1000
             if microphone is None or not len(microphone.ring):
                 self._take_reference()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), _CHECK_EVERY_S)
-                except TimeoutError:
-                    continue
-            if microphone is None or microphone is not self._streams.microphone:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_CHECK_EVERY_S):
+                        await self._wake.wait()
                 continue
             captured_s = min(microphone.last_callback_s, loop.time())
             chunks = self._framer.push(self._clean(microphone.ring.read()))
@@ -232,14 +235,18 @@ class DeskLine:
         if muted == self._muted:
             return
         self._muted = muted
-        microphone = self._streams.microphone
-        if muted and microphone is not None:
-            self._streams.microphone = None
-            self._framer.clear()
-            await self._worker.run(microphone.close)
-        self._reopen_wanted = self._reopen_wanted or not muted
+        if muted:
+            await self._close_microphone()
+            return
+        self._reopen_wanted = True
         self._reopen_at_s = 0.0
         self._wake.set()
+
+    async def _close_microphone(self) -> None:
+        microphone, self._streams.microphone = self._streams.microphone, None
+        self._framer.clear()
+        if microphone is not None:
+            await self._worker.run(microphone.close)
 
     def apply(self, settings: AudioSettings) -> None:
         """Use other devices, volume or echo cancellation from now on."""
@@ -302,6 +309,8 @@ class DeskLine:
     async def _open_streams(self) -> None:
         loop = asyncio.get_running_loop()
         self._opened.clear()
+        # Whoever wants other devices while these are being opened sets it again.
+        self._reopen_wanted = False
         old, self._streams = self._streams, _Streams()
         if old.speaker is not None:
             self._played_before += old.speaker.played
@@ -325,12 +334,19 @@ class DeskLine:
         except Exception:  # noqa: BLE001 - PortAudio may raise anything
             _log.exception("sound devices cannot be opened")
             streams, problems = _Streams(), [_SOUND_SYSTEM_HANGS]
+        if self._closed:
+            _close_all(streams)
+            return
         self._streams = streams
-        self._reopen_wanted = bool(problems) or (streams.microphone is None and wants_microphone)
+        failed = bool(problems) or (streams.microphone is None and wants_microphone)
+        self._reopen_wanted = self._reopen_wanted or failed
         self._reopen_at_s = self.now() + (
             _LOOK_FOR_CHOSEN_EVERY_S if self._using_fallback else _REOPEN_EVERY_S
         )
         self._after_open(old, problems)
+        if self._muted:
+            # Muted while it was being opened.
+            await self._close_microphone()
 
     def _after_open(self, old: _Streams, problems: list[AudioError]) -> None:
         streams = self._streams

@@ -45,6 +45,7 @@ class FileLine:
         self.is_paced = is_paced
         self.input_ended = False
         self.is_half_duplex = False
+        self.is_relaxed = False
         self.output_level_dbfs = FLOOR_DBFS
         self.output_rate_hz = output_rate_hz
         self._is_over = is_over

@@ -27,6 +27,10 @@ class Line(Protocol):
     output_level_dbfs: float
     """How loud the speaker is right now, -100 (silent) to 0 dBFS."""
 
+    is_relaxed: bool
+    """Set while nobody waits for the next frame: a line may then hand out several at a time, up to
+    80 ms, and let the processor sleep longer."""
+
     is_half_duplex: bool
     """Whether the microphone rests while the speaker plays, for want of echo cancellation."""
 
