@@ -67,9 +67,7 @@ class Desk:
         self.voices: tuple[EngineChoice, ...] = ()
         self.wake_words: tuple[EngineChoice, ...] = ()
         self._alarms = Alarms(alarms_file, clock=clock)
-        self._brain = Brain(
-            settings.model, clock=clock, alarms=self._alarms, key_source=stored_key
-        )
+        self._brain = Brain(settings.model, clock=clock, alarms=self._alarms, key_source=stored_key)
         self._room = EngineRoom()
         self._busy = asyncio.Lock()
         self._muting = asyncio.Lock()

@@ -432,6 +432,26 @@ async def test_muting_ends_the_follow_up_window() -> None:
         assert r.state() is S.ARMED
 
 
+async def test_without_a_microphone_nobody_is_waited_for() -> None:
+    async with room() as r:
+        r.loop.set_microphone(is_there=False)
+        r.loop.submit("how are you")
+        await r.reply_is_played()
+        assert r.state() is S.ARMED
+
+
+async def test_the_key_says_that_there_is_no_microphone_until_there_is_one() -> None:
+    async with room() as r:
+        r.loop.set_microphone(is_there=False)
+        r.loop.press_talk()
+        await r.loop.release_talk()
+        assert r.state() is S.ARMED
+        assert [notice.what for notice in r.events.of(ev.Notice)] == ["There is no microphone."]
+        r.loop.set_microphone(is_there=True)
+        r.loop.press_talk()
+        assert r.state() is S.LISTENING
+
+
 async def test_muted_it_speaks_on() -> None:
     async with room({"how are you": [Say(LONG)]}) as r:
         r.loop.submit("how are you")

@@ -1,0 +1,138 @@
+"""The desk line while its devices are being opened: the user's wishes come at any moment."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from desktop_voice.audio.devices import Device
+from desktop_voice.audio.ring import PcmRing
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.settings import AudioSettings
+from desktop_voice.dialogue.lines import desk as desk_module
+from desktop_voice.dialogue.lines.desk import DeskLine
+
+
+class SlowMicrophone:
+    """A microphone stream of a sound card that takes its time."""
+
+    rate_hz = 16_000
+    is_dead = False
+    last_callback_s = 0.0
+
+    def __init__(self) -> None:
+        self.device = Device("", "Slow", 0, 16_000)
+        self.ring = PcmRing(16_000)
+        self.is_open = True
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+@dataclass
+class SlowCard:
+    """Opens devices only when the test lets it."""
+
+    go_on: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    is_opening: threading.Event = field(default_factory=threading.Event)
+    microphones: list[SlowMicrophone] = field(default_factory=list)
+    wanted: list[str] = field(default_factory=list)
+
+    def open_all(
+        self,
+        old: desk_module._Streams,
+        settings: AudioSettings,
+        wants_microphone: bool,
+        *_callbacks: object,
+    ) -> tuple[desk_module._Streams, list[object]]:
+        desk_module._close_all(old)
+        self.is_opening.set()
+        self.go_on.acquire()
+        streams = desk_module._Streams()
+        if wants_microphone:
+            self.wanted.append(settings.microphone)
+            self.microphones.append(SlowMicrophone())
+            streams.microphone = self.microphones[-1]  # type: ignore[assignment]
+        return streams, []
+
+    @property
+    def open_microphones(self) -> int:
+        return sum(microphone.is_open for microphone in self.microphones)
+
+    async def until_opening(self) -> None:
+        await asyncio.to_thread(self.is_opening.wait)
+        self.is_opening.clear()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - the line has no event for it
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def opening(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[DeskLine, SlowCard]]:
+    """A line whose first opening has begun and waits to be let go on."""
+    card = SlowCard()
+    monkeypatch.setattr(desk_module, "_open_all", card.open_all)
+    line = DeskLine(AudioSettings(echo_cancellation=False), EventBus())
+
+    async def read() -> None:
+        async for _frame in line.frames():
+            pass
+
+    reading = asyncio.create_task(read())
+    await card.until_opening()
+    try:
+        yield line, card
+    finally:
+        card.go_on.release(9)
+        await line.close()
+        await reading
+        assert card.open_microphones == 0
+
+
+async def test_muted_while_it_is_being_opened_the_microphone_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opening(monkeypatch) as (line, card):
+        await line.set_muted(True)
+        card.go_on.release()
+        await until(lambda: bool(card.microphones) and not card.open_microphones)
+        assert not line.has_microphone
+
+
+async def test_unmuted_while_devices_are_being_opened_the_microphone_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opening(monkeypatch) as (line, card):
+        card.go_on.release()
+        await until(lambda: line.has_microphone)
+        await line.set_muted(True)
+        line.reopen()
+        await card.until_opening()
+        await line.set_muted(False)
+        card.go_on.release(2)
+        await until(lambda: line.has_microphone)
+
+
+async def test_a_device_chosen_while_others_are_being_opened_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opening(monkeypatch) as (line, card):
+        line.apply(AudioSettings(microphone="Headset", echo_cancellation=False))
+        card.go_on.release(2)
+        await until(lambda: "Headset" in card.wanted)
+
+
+async def test_closed_while_it_is_being_opened_no_microphone_stays_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opening(monkeypatch) as (line, card):
+        closing = asyncio.create_task(line.close())
+        await asyncio.sleep(0)
+        card.go_on.release()
+        await closing
