@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from desktop_voice import __version__
+from desktop_voice.cli_vault import add_vault_command
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.event_json import event_to_json
@@ -63,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--runs", type=int, default=3, help="turns for each recording (default 3)")
     _add_json(bench)
     bench.set_defaults(run=_run_bench)
+
+    add_vault_command(commands)
     return parser
 
 

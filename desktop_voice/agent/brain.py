@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 
 from desktop_voice.agent.alarms import Alarms
 from desktop_voice.agent.history import History
@@ -27,8 +28,13 @@ NO_MODEL = (
     "you can add one in Settings, under Language model."
 )
 
-ModelFactory = Callable[[str, str, str], LanguageModel]
-"""Makes a language model from a base URL, a model's name and an API key (may be empty)."""
+KeySource = Callable[[str], str]
+"""Returns the API key that an environment variable stands for, or an empty string.
+
+It is called in a worker thread and may block."""
+
+ModelFactory = Callable[[str, str, Callable[[], str]], LanguageModel]
+"""Makes a language model from a base URL, a model's name and what fetches the API key."""
 
 
 class Brain:
@@ -40,6 +46,7 @@ class Brain:
         settings: Which language models to ask, and how long to wait for them.
         clock: The time.
         alarms: Where timers and alarms are set.
+        key_source: Where the servers' keys come from.
         model_factory: Makes a language model from base URL, name and key.
     """
 
@@ -49,11 +56,13 @@ class Brain:
         *,
         clock: Clock,
         alarms: Alarms,
+        key_source: KeySource = lambda variable: os.environ.get(variable, ""),
         model_factory: ModelFactory = OpenAIChatModel,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._alarms = alarms
+        self._key_source = key_source
         self._model_factory = model_factory
         self._models = self._make_models()
         self._retired: list[LanguageModel] = []
@@ -141,10 +150,13 @@ class Brain:
             ),
         )
         return tuple(
-            self._model_factory(base_url, model, os.environ.get(key_name, "") if key_name else "")
+            self._model_factory(base_url, model, partial(self._key, key_name))
             for base_url, model, key_name in configured
             if base_url and model
         )
+
+    def _key(self, variable: str) -> str:
+        return self._key_source(variable) if variable else ""
 
     async def _close_retired(self) -> None:
         while self._retired and not self._answering:

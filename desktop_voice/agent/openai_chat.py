@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,11 +27,11 @@ class OpenAIChatModel:
     Args:
         base_url: The endpoint, such as ``http://127.0.0.1:11434/v1``.
         model: The model's name as the server lists it.
-        api_key: The key, or an empty string. It is not sent in the clear beyond this machine:
-            only over https or to a loopback address.
+        api_key: The key, an empty string, or what fetches it, in a worker thread. It is not sent
+            in the clear beyond this machine: only over https or to a loopback address.
     """
 
-    def __init__(self, base_url: str, model: str, api_key: str = "") -> None:
+    def __init__(self, base_url: str, model: str, api_key: str | Callable[[], str] = "") -> None:
         self._base_url = base_url
         self._model = model
         self._is_loopback = _is_loopback(base_url)
@@ -101,10 +101,11 @@ class OpenAIChatModel:
     def _make_client(self) -> AsyncOpenAI:
         import openai
 
+        api_key = self._api_key
         timeout = openai.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         return openai.AsyncOpenAI(
             base_url=self._base_url,
-            api_key=self._api_key or "none",
+            api_key=(api_key() if callable(api_key) else api_key) or "none",
             max_retries=0,
             timeout=timeout,
             http_client=openai.DefaultAsyncHttpxClient(

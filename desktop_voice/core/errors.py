@@ -39,3 +39,7 @@ class SettingsError(DesktopVoiceError):
 
 class CommandError(DesktopVoiceError):
     """A command was asked for something it cannot do."""
+
+
+class VaultError(DesktopVoiceError):
+    """The vault cannot be opened or written, or does not hold what is asked for."""

@@ -35,6 +35,11 @@ class AppPaths:
         """Timers and alarms that are not due yet."""
         return self.data / "alarms.json"
 
+    @property
+    def vault_file(self) -> Path:
+        """The encrypted file with the keys; its backup and its lock stand beside it."""
+        return self.data / "vault" / "keys.vault"
+
 
 def app_paths() -> AppPaths:
     """Return the folders for this user, or those below ``DESKTOP_VOICE_HOME`` if it is set."""

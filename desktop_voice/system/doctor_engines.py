@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import aclosing
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from desktop_voice.audio.resample import resample
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.settings import Settings
 from desktop_voice.speech import registry
+from desktop_voice.storage.vault_secrets import stored_key
 from desktop_voice.system.doctor_checks import SET_UP, Check, guarded
 
 _SENTENCE = "The meeting starts at three in the afternoon."
@@ -119,7 +120,7 @@ async def _ask(name: str, base_url: str, model: str, key_env: str, timeout_s: fl
         return Check(
             name, "fail", f"No model of {base_url} is chosen.", f"Choose it in {_MODEL_SETTINGS}."
         )
-    chat = OpenAIChatModel(base_url, model, os.environ.get(key_env, "") if key_env else "")
+    chat = OpenAIChatModel(base_url, model, partial(stored_key, key_env))
     try:
         async with (
             asyncio.timeout(timeout_s),
