@@ -8,7 +8,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from desktop_voice.audio.wav import SoundFile, read_pcm
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.clock import SystemClock
+from desktop_voice.core.errors import CommandError
 from desktop_voice.core.settings import ModelSettings, Settings
 from desktop_voice.desk.assistant import DeskAssistant
 from desktop_voice.dialogue.lines.file import FileLine
@@ -27,14 +28,16 @@ _LOUD_SHARE = 0.05
 
 @dataclass(slots=True)
 class TurnTimes:
-    """One turn: what was understood, and how long each stage took in milliseconds.
+    """A recording's last turn: what was understood, and how long each stage took in milliseconds.
 
     ``total_ms`` runs from the last loud moment of the recording to the first sample of the reply;
-    ``stages`` are what the app measured by itself.
+    ``stages`` are what the app measured by itself; ``intent`` is the built-in intent that
+    answered, empty where none did.
     """
 
     recording: str
     text: str = ""
+    intent: str = ""
     total_ms: float | None = None
     stages: dict[str, float] = field(default_factory=dict)
 
@@ -48,7 +51,7 @@ def end_of_speech_s(pcm: Pcm) -> float:
 
 
 async def measure(recordings: Sequence[Path], runs: int) -> list[TurnTimes]:
-    """Hold ``runs`` conversations over each recording, one turn each, without a wake word.
+    """Hold ``runs`` conversations over each recording, without a wake word.
 
     Raises:
         AudioError: A recording cannot be used.
@@ -66,12 +69,16 @@ async def _one_turn(recording: Path, settings: Settings) -> TurnTimes:
     times = TurnTimes(recording.name)
 
     def on_user(event: ev.UserTurn) -> None:
-        times.text = times.text or event.text
+        times.text, times.intent = event.text, ""
 
     def on_latency(event: ev.LatencyMeasured) -> None:
-        times.stages = times.stages or {stage.name: stage.ms for stage in event.stages}
+        times.stages = {stage.name: stage.ms for stage in event.stages}
+
+    def on_tool(event: ev.ToolRan) -> None:
+        times.intent = event.name
 
     bus.on(ev.UserTurn, on_user)
+    bus.on(ev.ToolRan, on_tool)
     bus.on(ev.LatencyMeasured, on_latency)
     line = FileLine(recording, is_over=lambda: desk.desk is not None and desk.desk.is_quiet)
     with tempfile.TemporaryDirectory() as folder:
@@ -83,23 +90,38 @@ async def _one_turn(recording: Path, settings: Settings) -> TurnTimes:
             await desk.run()
         finally:
             await desk.close()
-    if line.played_at:
-        spoken_s = end_of_speech_s(read_pcm(recording))
-        times.total_ms = (line.played_at[0][0] - spoken_s) * 1000
+    spoken_s = end_of_speech_s(read_pcm(recording))
+    replied_s = next((at_s for at_s, _sample in line.played_at if at_s >= spoken_s), None)
+    if replied_s is not None:
+        times.total_ms = (replied_s - spoken_s) * 1000
     return times
 
 
 def run_bench(recordings: Sequence[Path], runs: int, *, as_json: bool) -> int:
-    """Measure and print a table, or JSON lines; return the exit status."""
+    """Measure and print a table, or JSON lines; return the exit status.
+
+    Raises:
+        AudioError: A recording cannot be used.
+        CommandError: No turn was answered.
+    """
     turns = asyncio.run(measure(recordings, runs))
     answered = [turn for turn in turns if turn.total_ms is not None]
+    _print(turns, answered, as_json=as_json)
+    if not answered:
+        raise CommandError(
+            "TALK-02", "No words were heard.", "Give recordings of a question, clearly spoken."
+        )
+    return 0
+
+
+def _print(turns: Sequence[TurnTimes], answered: Sequence[TurnTimes], *, as_json: bool) -> None:
     write = sys.stdout.write
     if as_json:
         for turn in turns:
-            data = {"type": "bench_turn", "recording": turn.recording, "text": turn.text}
-            write(json.dumps(data | {"total_ms": turn.total_ms, "stages": turn.stages}) + "\n")
-        write(json.dumps({"type": "bench"} | _summary(answered)) + "\n")
-        return 0 if answered else 1
+            write(json.dumps({"type": "bench_turn"} | asdict(turn)) + "\n")
+        for kind, some in _kinds(answered):
+            write(json.dumps({"type": "bench", "kind": kind} | _summary(some)) + "\n")
+        return
     write(
         f"{'recording':36} {'total':>7} {'end-pointing':>13} {'stt':>5} {'reply':>6} {'tts':>5}\n"
     )
@@ -111,19 +133,26 @@ def run_bench(recordings: Sequence[Path], runs: int, *, as_json: bool) -> int:
             f"{stages.get('stt', 0):5.0f} {stages.get('reply', 0):6.0f} "
             f"{stages.get('tts', 0):5.0f}\n"
         )
-    if answered:
-        summary = _summary(answered)
+    write("\nend of speech to first reply sample:\n")
+    for kind, some in _kinds(answered):
+        summary = _summary(some)
         write(
-            f"\nend of speech to first reply sample, {summary['turns']} turns: median "
-            f"{summary['median_ms']:.0f} ms, p90 {summary['p90_ms']:.0f} ms\n"
+            f"  {kind:16} {summary['turns']:3} turns, median {summary['median_ms']:4.0f} ms, "
+            f"p90 {summary['p90_ms']:4.0f} ms\n"
         )
-    return 0 if answered else 1
+
+
+def _kinds(turns: Sequence[TurnTimes]) -> list[tuple[str, list[TurnTimes]]]:
+    """Return the turns by who answered them; kinds without a turn are left out."""
+    kinds = [
+        ("built-in intents", [turn for turn in turns if turn.intent]),
+        ("anything else", [turn for turn in turns if not turn.intent]),
+    ]
+    return [(kind, some) for kind, some in kinds if some]
 
 
 def _summary(turns: Sequence[TurnTimes]) -> dict[str, float]:
     totals = sorted(turn.total_ms for turn in turns if turn.total_ms is not None)
-    if not totals:
-        return {"turns": 0}
     return {
         "turns": len(totals),
         "median_ms": statistics.median(totals),
