@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from desktop_voice import __version__
@@ -26,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, as_json=getattr(options, "json", False))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        _forget_output()
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,12 +66,21 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser("bench", help="measure stage latencies over recordings")
     bench.add_argument("recordings", type=Path, nargs="+", metavar="RECORDING")
-    bench.add_argument("--runs", type=int, default=3, help="turns for each recording (default 3)")
+    bench.add_argument(
+        "--runs", type=_count, default=3, help="turns for each recording (default 3)"
+    )
     _add_json(bench)
     bench.set_defaults(run=_run_bench)
 
     add_vault_command(commands)
     return parser
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return count
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +92,24 @@ def _fail(error: DesktopVoiceError, *, as_json: bool) -> int:
         print(json.dumps({"type": "error", "code": error.code, "what": error.what, "do": error.do}))
     print(f"{error.what}\n  → {error.do}  [{error.code}]", file=sys.stderr)
     return 1
+
+
+def _forget_output() -> None:
+    """Nobody reads what is printed any more; what is buffered must not fail again at the exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _ending_with_the_reader(show: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Return ``show`` that ends the command, as Ctrl+C does, once nobody reads its output."""
+
+    def show_or_end(event: Event) -> None:
+        try:
+            show(event)
+        except BrokenPipeError:
+            _forget_output()
+            signal.raise_signal(signal.SIGINT)
+
+    return show_or_end
 
 
 def _run_app(options: argparse.Namespace) -> int:
@@ -101,11 +133,12 @@ def _run_talk(options: argparse.Namespace) -> int:
     paths = app_paths()
     settings_file = SettingsFile(paths.settings_file)
     settings = settings_file.current
-    configure_logs(paths.log_file, settings.logs.level)
+    log_problem = configure_logs(paths.log_file, settings.logs.level)
     bus = EventBus()
-    bus.on(Event, print_event_json if options.json else print_event)
-    if settings_file.problem is not None:
-        _fail(settings_file.problem, as_json=options.json)
+    bus.on(Event, _ending_with_the_reader(print_event_json if options.json else print_event))
+    for problem in (log_problem, settings_file.problem):
+        if problem is not None:
+            _fail(problem, as_json=options.json)
     talk_options = TalkOptions(
         recording=options.recording,
         reply=options.reply,
@@ -123,8 +156,12 @@ def _run_doctor(options: argparse.Namespace) -> int:
 
 
 def _run_bench(options: argparse.Namespace) -> int:
+    from desktop_voice.core.settings import LogLevel
     from desktop_voice.desk.bench import run_bench
+    from desktop_voice.storage.paths import app_paths
+    from desktop_voice.system.logs import configure_logs
 
+    configure_logs(app_paths().log_file, LogLevel.INFO)
     return run_bench(options.recordings, options.runs, as_json=options.json)
 
 
@@ -132,7 +169,7 @@ def print_event_json(event: Event) -> None:
     """Print ``event`` as one line of JSON, if it has such a form."""
     data = event_to_json(event)
     if data is not None:
-        print(json.dumps(data, ensure_ascii=False), flush=True)
+        print(json.dumps(data), flush=True)
 
 
 def print_event(event: Event) -> None:

@@ -114,6 +114,7 @@ class MainWindow(QMainWindow):
         self.guide.finished.connect(self.close_guide)
         self._root.addWidget(self.guide)
         self._root.setCurrentWidget(self.guide)
+        self.guide.next.setFocus()
 
     def close_guide(self) -> None:
         """Leave the first-run guide, if it is open."""

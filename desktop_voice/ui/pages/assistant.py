@@ -36,7 +36,7 @@ class AssistantPage(QWidget):
         self._settings = settings
         self._state = control.state
         self._is_muted = control.is_muted
-        self._microphone = ""
+        self._microphone: str | None = None
         self._phrase_labels: dict[str, str] = {}
         self._orb_card = OrbCard(control, tokens)
         self._conversation_card = ConversationCard(tokens)
@@ -198,15 +198,18 @@ class AssistantPage(QWidget):
 
     def _show_microphone(self) -> None:
         chip = self._microphone_chip
-        name = chip.fontMetrics().elidedText(
-            self._microphone or "default", Qt.TextElideMode.ElideRight, 150
-        )
-        chip.setText("Microphone muted" if self._is_muted else f"Mic: {name}")
-        chip.setAccessibleName(
-            f"{'Microphone muted' if self._is_muted else f'Microphone: {self._microphone}'}. "
-            "Opens settings"
-        )
-        set_kind(chip, "chip-danger" if self._is_muted else "chip")
+        if self._is_muted:
+            text = spoken = "Microphone muted"
+        elif self._microphone == "":
+            text = spoken = "No microphone"
+        else:
+            name = self._microphone or "default"
+            short = chip.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, 150)
+            text, spoken = f"Mic: {short}", f"Microphone: {name}"
+        chip.setText(text)
+        chip.setAccessibleName(f"{spoken}. Opens settings")
+        is_closed = self._is_muted or self._microphone == ""
+        set_kind(chip, "chip-danger" if is_closed else "chip")
 
 
 def _chip(tip: str) -> QPushButton:
