@@ -16,19 +16,17 @@ VOICE = "en-us+belinda"
 RATE_WPM = 130
 QUESTIONS = (
     "What time is it?",
-    "What day is it today?",
-    "What is the date?",
     "What is twelve times twelve?",
+    "Tell me the time.",
     "What is twenty plus thirty?",
-    "What is one hundred minus seven?",
-    "Set a timer for five minutes.",
-    "How many timers do I have?",
-    "Cancel all timers.",
-    "Convert ten miles to kilometers.",
     "What can you do?",
-    "Tell me a joke.",
-    "Say that again.",
-    "Who are you?",
+    "What's the time?",
+    "What is fifteen times four?",
+    "What are you?",
+    "Convert ten miles to kilometers.",
+    "How are you?",
+    "Thank you.",
+    "Set a timer for ten minutes.",
 )
 
 

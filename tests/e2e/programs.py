@@ -18,6 +18,7 @@ from desktop_voice.storage.settings_file import SettingsFile
 Json = dict[str, Any]
 
 WAIT_S = 30.0
+_LONGEST_LINE = 1 << 24
 _ROOT = Path(__file__).parents[2]
 
 
@@ -153,6 +154,7 @@ async def running(arguments: Sequence[str], env: Mapping[str, str]) -> AsyncIter
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
+        limit=_LONGEST_LINE,
     )
     program = Program(process)
     try:
