@@ -88,6 +88,9 @@ def _set(options: argparse.Namespace) -> int:
     replace = options.replace
     if conflicts(vault.entries(), {options.name: value}) and not replace and sys.stdin.isatty():
         replace = _is_wanted(f"Replace the present value of {options.name}?")
+        if not replace:
+            print(f"{options.name} stays as it was.")
+            return 0
     vault.set(options.name, value, replace=replace)
     print(f"{options.name} is in the vault.")
     return 0

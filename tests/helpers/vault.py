@@ -16,7 +16,6 @@ class MemoryBackend(KeyringBackend):
     priority = 1.0
 
     def __init__(self) -> None:
-        super().__init__()
         self.kept: dict[tuple[str, str], str] = {}
 
     def set_password(self, service: str, username: str, password: str) -> None:

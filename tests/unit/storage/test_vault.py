@@ -1,6 +1,5 @@
 """The vault: opened by what belongs to it, changed whole, never overwritten in silence."""
 
-import resource
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -349,6 +348,8 @@ def test_no_file_holds_a_value_or_a_name_in_the_clear(path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits")
 def test_a_full_disk_leaves_the_old_vault(path: Path) -> None:
+    import resource
+
     vault = _made(path)
     before = {file: file.read_bytes() for file in path.parent.iterdir()}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
