@@ -15,6 +15,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from desktop_voice.core.clock import Clock
+from desktop_voice.storage.atomic import write_atomically
 
 CHECK_EVERY_S = 1.0
 LATE_AFTER_S = 60.0
@@ -62,7 +63,7 @@ class Alarms:
     Not thread-safe: everything happens on the loop that runs :meth:`run`.
 
     Args:
-        file: Where they are kept; written whole and at once, so a crash leaves the old or the new.
+        file: Where they are kept; private, and written whole: a crash leaves the old or the new.
         clock: The time.
         check_every_s: How often the clock is looked at while something is pending.
     """
@@ -170,10 +171,8 @@ class Alarms:
 
     def _save(self) -> None:
         self._changed.set()
-        partial = self._file.with_suffix(".partial")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(_STORED.dump_json(self._pending, indent=2))
-            partial.replace(self._file)
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomically(self._file, _STORED.dump_json(self._pending, indent=2))
         except OSError as error:
             _log.warning("alarms_not_saved", reason=type(error).__name__)

@@ -86,6 +86,8 @@ class AssistantPage(QWidget):
         self._show_microphone()
 
     def _hint_for(self, mood: Mood) -> str:
+        if mood is Mood.IDLE and self._microphone == "":
+            return "There is no microphone. You can type."
         return hint_of(
             mood,
             muted=self._is_muted,
@@ -186,7 +188,7 @@ class AssistantPage(QWidget):
 
     def _on_devices(self, event: ev.DevicesChanged) -> None:
         self._microphone = event.microphone
-        self._show_microphone()
+        self.show_state()
 
     def _on_engines(self, event: ev.EnginesReady) -> None:
         names = dict(event.names)
