@@ -20,13 +20,13 @@ QUESTIONS = (
     "Tell me the time.",
     "What is twenty plus thirty?",
     "What can you do?",
-    "What's the time?",
+    "What is your name?",
     "What is fifteen times four?",
     "What are you?",
     "Convert ten miles to kilometers.",
-    "How are you?",
-    "Thank you.",
+    "Can you hear me?",
     "Set a timer for ten minutes.",
+    "Cancel the timer.",
 )
 
 

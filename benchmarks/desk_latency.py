@@ -16,16 +16,16 @@ import statistics
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.clips import QUESTIONS
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Pcm
 from desktop_voice.desk.bench import end_of_speech_s
-from tests.e2e.programs import environment, make_home, running
+from tests.e2e.programs import Json, environment, make_home, running
 from tests.e2e.speech import asked_aloud
 from tests.helpers.recordings import find_recordings, quiet, write_wav
 from tests.helpers.virtual_sound import VirtualSound
@@ -85,48 +85,64 @@ def clicks(pcm: Pcm) -> list[int]:
     ]
 
 
-async def converse(turns: int) -> tuple[list[float], list[dict[str, Any]], float]:
-    """Ask; return each turn's latency in milliseconds, its stages, and the alignment's error."""
+@dataclass(slots=True)
+class Turn:
+    """One question and its reply: what was understood, and how long it took in milliseconds."""
+
+    text: str = ""
+    intent: str = ""
+    stages: dict[str, float] = field(default_factory=dict)
+    latency_ms: float = 0.0
+
+
+async def converse(count: int, folder: Path) -> tuple[list[Turn], float]:
+    """Ask; return the turns, and by how much the two clicks disagree, in milliseconds."""
     recordings = find_recordings()
     if recordings is None:
         raise SystemExit("No recordings: set DESKTOP_VOICE_TESTDATA to their folder.")
-    with ExitStack() as stack:
-        display = stack.enter_context(VirtualDisplay())
-        sound = stack.enter_context(VirtualSound())
-        home = make_home(
-            Path(stack.enter_context(tempfile.TemporaryDirectory())), wake__follow_up_s=0.0
-        )
-        clips = [
-            asked_aloud(recordings, text, home / f"{index}.wav")
-            for index, text in enumerate(QUESTIONS)
-        ]
+    home = make_home(folder, wake__follow_up_s=0.0)
+    clips = [
+        asked_aloud(recordings, text, home / f"{index}.wav") for index, text in enumerate(QUESTIONS)
+    ]
+    turns = []
+    with VirtualDisplay() as display, VirtualSound() as sound:
         env = environment(home, display.env, sound.env)
         with recording(sound, _SINKS[0], home / "in"), recording(sound, _SINKS[1], home / "out"):
             click(sound, home)
             async with running(["benchmarks.probed_app"], env) as app:
                 await app.until("state", state="armed")
-                for clip in itertools.islice(itertools.cycle(clips), turns):
+                for clip in itertools.islice(itertools.cycle(clips), count):
+                    before = len(app.lines)
                     await asyncio.to_thread(sound.play_into_microphone, clip)
                     await app.until("assistant_turn")
                     await app.until("state", state="armed")
-                stages = [line["stages"] for line in app.of("latency")]
-                texts = [line["text"] for line in app.of("user_turn")]
+                    turns.append(_turn(app.lines[before:]))
                 await app.write("quit")
                 await app.end()
             click(sound, home)
-        heard, said = (np.fromfile(home / name, dtype=np.int16) for name in ("in", "out"))
-    first = [clicks(pcm)[0] for pcm in (heard, said)]
-    last = [clicks(pcm)[-1] for pcm in (heard, said)]
-    drift_ms = ((last[1] - last[0]) - (first[1] - first[0])) * 1000 / SAMPLE_RATE_HZ
-    skip = SAMPLE_RATE_HZ // 2
-    heard, said = (
-        pcm[begin + skip : end - skip]
-        for pcm, begin, end in zip((heard, said), first, last, strict=True)
-    )
-    for text in texts:
-        print(f"  {text}")
-    spans = [*segments(said, gap_s=0.9)]
-    return latencies(heard, [start for start, _end in spans]), stages, drift_ms
+    heard, said = (np.fromfile(home / name, dtype=np.int16) for name in ("in", "out"))
+    (heard_first, *_, heard_last), (said_first, *_, said_last) = clicks(heard), clicks(said)
+    drift = (said_last - said_first) - (heard_last - heard_first)
+    margin = SAMPLE_RATE_HZ // 2
+    heard = heard[heard_first + margin : heard_last - margin]
+    said = said[said_first + margin : said_last - margin]
+    replies = [start for start, _end in segments(said, gap_s=1.2)]
+    for turn, latency_ms in zip(turns, latencies(heard, replies), strict=True):
+        turn.latency_ms = latency_ms
+    return turns, abs(drift) * 1000 / SAMPLE_RATE_HZ
+
+
+def _turn(lines: list[Json]) -> Turn:
+    turn = Turn()
+    for line in lines:
+        match line["type"]:
+            case "user_turn":
+                turn.text = line["text"]
+            case "tool":
+                turn.intent = line["name"]
+            case "latency":
+                turn.stages = line["stages"]
+    return turn
 
 
 def segments(pcm: Pcm, gap_s: float) -> Iterator[tuple[float, float]]:
@@ -152,15 +168,16 @@ def main() -> None:
     """Parse the command line, measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks.desk_latency", description=__doc__)
     parser.add_argument("--turns", type=int, default=12)
-    found, stages, drift_ms = asyncio.run(converse(parser.parse_args().turns))
-    for latency_ms, parts in itertools.zip_longest(found, stages):
-        inside = ", ".join(f"{name} {ms:.0f}" for name, ms in (parts or {}).items())
-        print(f"{latency_ms or 0:6.0f} ms   {inside}")
-    ordered = sorted(found)
+    with tempfile.TemporaryDirectory() as folder:
+        turns, drift_ms = asyncio.run(converse(parser.parse_args().turns, Path(folder)))
+    for turn in turns:
+        inside = ", ".join(f"{name} {ms:.0f}" for name, ms in turn.stages.items())
+        print(f"{turn.latency_ms:6.0f} ms  {turn.text[:36]:36}  {turn.intent:14}  {inside}")
+    found = sorted(turn.latency_ms for turn in turns if turn.intent)
     print(
-        f"end of speech to first reply sample at the sound card, {len(found)} turns: median "
-        f"{statistics.median(found):.0f} ms, p90 {ordered[int(0.9 * len(ordered))]:.0f} ms "
-        f"(alignment within {abs(drift_ms):.0f} ms)"
+        f"end of speech to first reply sample at the sound card, {len(found)} turns with built-in "
+        f"intents: median {statistics.median(found):.0f} ms, "
+        f"p90 {found[int(0.9 * len(found))]:.0f} ms (clocks agree within {drift_ms:.0f} ms)"
     )
 
 
