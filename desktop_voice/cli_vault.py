@@ -200,12 +200,16 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _vault() -> Vault:
+    from desktop_voice.core.settings import LogLevel
     from desktop_voice.storage.paths import app_paths
     from desktop_voice.storage.vault import Vault
     from desktop_voice.storage.vault_keyring import system_keyring
+    from desktop_voice.system.logs import configure_logs
 
     _forbid_core_dumps()
-    return Vault(app_paths().vault_file, system_keyring())
+    paths = app_paths()
+    configure_logs(paths.log_file, LogLevel.INFO)
+    return Vault(paths.vault_file, system_keyring())
 
 
 def _opened(options: argparse.Namespace, *, may_create: bool = False) -> Vault:

@@ -80,7 +80,7 @@ class SystemKeyring:
         except binascii.Error:
             return None
         except Exception as error:  # noqa: BLE001 - backends raise whatever their system raises
-            _log.warning("the keyring did not answer", error=type(error).__name__)
+            _log.warning("keyring_did_not_answer", error=type(error).__name__)
             return None
 
     def remove(self, name: str) -> None:
@@ -97,7 +97,7 @@ def system_keyring() -> SystemKeyring | None:
             if backend.viable:
                 return SystemKeyring(backend())
         except Exception as error:  # noqa: BLE001 - backends raise whatever their system raises
-            _log.debug("no keyring of this kind", kind=module, error=type(error).__name__)
+            _log.debug("no_such_keyring", kind=module, error=type(error).__name__)
     return None
 
 

@@ -143,14 +143,13 @@ def test_keys_are_kept_listed_changed_and_removed() -> None:
     assert empty.stdout.startswith("No keys yet.")
 
 
-def test_keys_of_the_environment_are_listed_as_such(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("home")
+def test_keys_of_the_environment_are_listed_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", SECRET)
     listed = _vault("list")
     line = " ".join(listed.stdout.split())
     assert line == "twilio_auth_token from environment (TWILIO_AUTH_TOKEN)"
-    assert not home.exists()
+    assert not app_paths().vault_file.parent.exists()
 
 
 @pytest.mark.usefixtures("home")
