@@ -1,4 +1,4 @@
-"""The vault as it is used: from the command line, by several processes, killed at any moment."""
+"""The vault as it is used: at a terminal, in scripts, by the model, with a real keyring."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import base64
 import json
 import logging
 import os
-import random
-import signal
+import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +18,6 @@ import structlog
 from desktop_voice.agent.alarms import Alarms
 from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.history import History
-from desktop_voice.core.errors import VaultError
 from desktop_voice.core.settings import LogLevel, ModelSettings
 from desktop_voice.storage import vault_keyring
 from desktop_voice.storage.paths import app_paths
@@ -28,62 +26,12 @@ from desktop_voice.storage.vault_keyring import SystemKeyring
 from desktop_voice.storage.vault_secrets import stored_key
 from desktop_voice.system.logs import configure_logs, install_exception_hooks
 from tests.helpers.model_server import Mode, model_server
-from tests.helpers.vault import PASSPHRASE, SMALL, MemoryBackend
+from tests.helpers.vault import PASSPHRASE, MemoryBackend
 from tests.helpers.virtual_clock import VirtualClock
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses /proc, ptys and signals")
 
 SECRET = "canary-7f3b91d2e85a4c06"
-KILLS = 100
-_NAMES = 15
-
-_WRITER = """
-import os, sys
-from pathlib import Path
-from desktop_voice.storage.vault import Vault
-from tests.helpers.vault import PASSPHRASE, SMALL
-
-path, what = Path(sys.argv[1]), sys.argv[2]
-vault = Vault(path, None, SMALL)
-
-def say(*words):
-    # One write, so that a kill leaves no half of a line.
-    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
-"""
-_ADDS_NAMES = """
-vault.open(PASSPHRASE)
-say("ready")
-sys.stdin.readline()
-for number in range(int(sys.argv[3])):
-    vault.set(f"{what}_{number}", "value")
-"""
-# One line before each change and one after it, then the same again with the next number.
-_CHANGES_FOR_EVER = """
-number = int(sys.argv[3])
-vault.open(f"{PASSPHRASE} {number}" if what == "passphrase" else PASSPHRASE)
-while True:
-    number += 1
-    say("begun", number)
-    if what == "passphrase":
-        vault.set_passphrase(f"{PASSPHRASE} {number}")
-    else:
-        vault.set("number", str(number), replace=True)
-    say("done", number)
-"""
-# Forks a writer at a time, so that Python and its imports are paid for once.
-_FORKS = """
-while True:
-    line = sys.stdin.readline()
-    if not line:
-        break
-    child = os.fork()
-    if child == 0:
-        sys.argv[3] = line.strip()
-        exec(CHANGES)
-    say("child", child)
-    os.waitpid(child, 0)
-    say("dead")
-"""
 
 
 @pytest.fixture
@@ -351,113 +299,56 @@ def _crash() -> None:
         sys.excepthook(type(error), error, error.__traceback__)
 
 
-# --- several processes, and sudden ends ---
+# --- a real keyring ---
+
+_WITH_SECRET_SERVICE = """
+printf pass | gnome-keyring-daemon --foreground --unlock --components=secrets 2>/dev/null &
+trap "kill $!" EXIT
+vault() { "$PYTHON" -m desktop_voice vault "$@" || echo "failed"; }
+"$PYTHON" -c "
+from desktop_voice.storage.vault_keyring import system_keyring
+while system_keyring() is None: pass"
+echo "$SECRET" | vault set openai_api_key
+vault list --json
+echo "a new passphrase" | vault passphrase --new-passphrase-fd 0
+vault lock
+vault list --json
+echo "a new passphrase" | vault unlock --passphrase-fd 0
+vault list --json
+"$PYTHON" -c "
+import secretstorage
+from desktop_voice.storage.vault_secrets import stored_key
+bus = secretstorage.dbus_init()
+collection = secretstorage.get_collection_by_alias(bus, 'default')
+print('items', len(list(collection.get_all_items())))
+print('key', len(stored_key('OPENAI_API_KEY')))
+collection.lock()
+print('locked', len(stored_key('OPENAI_API_KEY')))"
+"""
 
 
-def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
-    path = tmp_path / "keys.vault"
-    vault = Vault(path, None, SMALL)
-    vault.create(PASSPHRASE)
-    with (
-        _started(_ADDS_NAMES, path, "one", _NAMES) as one,
-        _started(_ADDS_NAMES, path, "two", _NAMES) as two,
-    ):
-        assert (_line(one), _line(two)) == ("ready", "ready")
-        _tell(one, "go")
-        _tell(two, "go")
-        assert (one.wait(), two.wait()) == (0, 0)
-    expected = {f"{what}_{number}" for what in ("one", "two") for number in range(_NAMES)}
-    assert set(vault.names()) == expected
-
-
-@pytest.mark.parametrize("what", ["number", "passphrase"])
-def test_a_vault_survives_a_kill_at_any_moment(tmp_path: Path, what: str) -> None:
-    """After each kill it is the old one or the new one: one passphrase, one value, no doubt."""
-    path = tmp_path / "keys.vault"
-    vault = Vault(path, None, SMALL)
-    vault.create(f"{PASSPHRASE} 0" if what == "passphrase" else PASSPHRASE)
-    vault.merge({"number": "0", "other": SECRET})
-    rng = random.Random(1)  # noqa: S311 - moments to kill at
-    find = _passphrase_in_force if what == "passphrase" else _number
-    state, ends = 0, {"old": 0, "new": 0}
-    with _started(f"CHANGES = {_CHANGES_FOR_EVER!r}\n{_FORKS}", path, what, 0) as forker:
-        for _kill in range(KILLS):
-            _tell(forker, str(state))
-            child = 0
-            begun = done = state
-            stop_after = rng.randrange(1, 4)
-            while begun < state + stop_after or not child:
-                begun, done, child = _progress(_line(forker), begun, done, child)
-            time.sleep(rng.random() * 0.006)  # nothing waits for this: it spreads the kills
-            os.kill(child, signal.SIGKILL)
-            while (line := _line(forker)) != "dead":
-                begun, done, child = _progress(line, begun, done, child)
-            state = find(path, range(done, begun + 1))
-            if begun > done:
-                ends["new" if state == begun else "old"] += 1
-    assert ends["old"] > 0
-    assert ends["new"] > 0
-
-
-def _progress(line: str, begun: int, done: int, child: int) -> tuple[int, int, int]:
-    word, _, number = line.partition(" ")
-    match word:
-        case "begun":
-            begun = int(number)
-        case "done":
-            done = int(number)
-        case "child":
-            child = int(number)
-        case _:
-            raise AssertionError(line)
-    return begun, done, child
-
-
-def _number(path: Path, possible: range) -> int:
-    vault = Vault(path, None, SMALL)
-    vault.open(PASSPHRASE)
-    entries = vault.entries()
-    assert vault.problem is None
-    assert entries["other"] == SECRET
-    assert int(entries["number"]) in possible
-    return int(entries["number"])
-
-
-def _passphrase_in_force(path: Path, possible: range) -> int:
-    def opens(number: int) -> bool:
-        vault = Vault(path, None, SMALL)
-        try:
-            vault.open(f"{PASSPHRASE} {number}")
-        except VaultError as error:
-            if error.code != "VAULT-01":
-                raise
-            return False
-        assert vault.entries()["other"] == SECRET
-        return True
-
-    found = [number for number in possible if opens(number)]
-    assert len(found) == 1
-    return found[0]
-
-
-def _started(script: str, path: Path, what: str, number: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", _WRITER + script, str(path), what, str(number)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+@pytest.mark.skipif(
+    not (shutil.which("gnome-keyring-daemon") and shutil.which("dbus-run-session")),
+    reason="needs gnome-keyring and dbus-run-session",
+)
+def test_a_real_secret_service_keeps_the_vault_open(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in (("HOME", "user"), ("XDG_DATA_HOME", "data"), ("XDG_RUNTIME_DIR", "run")):
+        home.with_name(folder).mkdir(mode=0o700)
+        monkeypatch.setenv(name, str(home.with_name(folder)))
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+    monkeypatch.setenv("PYTHON", sys.executable)
+    monkeypatch.setenv("SECRET", SECRET)
+    done = subprocess.run(
+        ["dbus-run-session", "--", "bash", "-c", _WITH_SECRET_SERVICE],
+        capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[2],
+        start_new_session=True,
+        check=False,
     )
-
-
-def _tell(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(f"{line}\n")
-    process.stdin.flush()
-
-
-def _line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, "the process has ended"
-    return line.strip()
+    said = [line for line in done.stdout.splitlines() if '"secret"' in line or line == "failed"]
+    listed = '{"type": "secret", "name": "openai_api_key", "source": "vault"}'
+    assert said == [listed, "failed", listed], done.stderr
+    assert {"items 1", f"key {len(SECRET)}", "locked 0"} <= set(done.stdout.splitlines())
+    assert _files_with_secret(home) == []
