@@ -19,7 +19,8 @@ def asked_aloud(recordings: Recordings, question: str | Pcm, to: Path) -> Path:
     # From just before the words: its noise, made louder, would be louder than a room.
     wake = trim(read_pcm(recordings.path(WAKE_CLIP)), 0.65, 1.45)
     pieces = [at_peak(wake, _PEAK), at_peak(words, _PEAK)]
-    return write_wav(to, join(pieces, gap_ms=300, before_ms=100, after_ms=100))
+    # A microphone that was just opened may lose its first moments.
+    return write_wav(to, join(pieces, gap_ms=300, before_ms=700, after_ms=100))
 
 
 def said_aloud(words: str, to: Path) -> Path:
