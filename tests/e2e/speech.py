@@ -23,7 +23,7 @@ def asked_aloud(recordings: Recordings, question: str | Pcm, to: Path) -> Path:
     return write_wav(to, join(pieces, gap_ms=300, before_ms=700, after_ms=100))
 
 
-def said_aloud(words: str, to: Path) -> Path:
-    """Write ``words`` alone to ``to``."""
+def said_aloud(words: str, to: Path, *, after_ms: float = 100) -> Path:
+    """Write ``words`` alone to ``to``, after a silence."""
     pieces = [at_peak(spoken(words), _PEAK)]
-    return write_wav(to, join(pieces, gap_ms=0, before_ms=100, after_ms=100))
+    return write_wav(to, join(pieces, gap_ms=0, before_ms=after_ms, after_ms=100))
