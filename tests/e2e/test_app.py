@@ -106,7 +106,7 @@ async def test_a_part_that_cannot_be_loaded_is_told_and_typing_still_works(
                 ["user", "What is twelve times twelve?"],
                 ["assistant", said["text"]],
             ]
-    assert "forty-four" in listener.words_in(tmp_path / "speaker.wav").replace(" f", "-f")
+    assert "forty-four" in listener.words_in(tmp_path / "speaker.wav")
     picture = pictures / f"orb-error-{theme}.png"
     shutil.copy(tmp_path / picture.name, picture)
     assert is_a_picture(picture)
