@@ -145,7 +145,7 @@ def _run_talk(options: argparse.Namespace) -> int:
         needs_wake=not options.no_wake,
         is_fast=options.fast,
     )
-    asyncio.run(talk(settings, bus, paths.alarms_file, talk_options))
+    asyncio.run(talk(settings, bus, paths.talk_alarms_file, talk_options))
     return 0
 
 

@@ -40,6 +40,8 @@ class EchoCanceller:
                 high_pass_filter=True,
                 auto_gain_control=False,
             )
+            # A hint only; the canceller finds the true delay, up to 400 ms, by itself.
+            self._apm.set_stream_delay_ms(0)
         except Exception as error:
             raise EngineError(
                 "ECHO-01",
@@ -60,7 +62,6 @@ class EchoCanceller:
         cleaned = []
         for step in self._near.push(pcm):
             frame = self._frame(step)
-            self._apm.set_stream_delay_ms(0)
             self._apm.process_stream(frame)
             cleaned.append(np.frombuffer(bytes(frame.data), dtype=np.int16))
         return np.concatenate(cleaned) if cleaned else silence(0)

@@ -32,8 +32,13 @@ class AppPaths:
 
     @property
     def alarms_file(self) -> Path:
-        """Timers and alarms that are not due yet."""
+        """Timers and alarms of the app that are not due yet."""
         return self.data / "alarms.json"
+
+    @property
+    def talk_alarms_file(self) -> Path:
+        """Those set without a window: each file belongs to one process, and rings once."""
+        return self.data / "alarms-talk.json"
 
     @property
     def vault_file(self) -> Path:

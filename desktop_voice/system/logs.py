@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.settings import LogLevel
@@ -21,6 +22,7 @@ from desktop_voice.system.redaction import redact
 
 _MAX_BYTES = 1024 * 1024
 _OLD_FILES = 5
+_TELLING_ERRORS = (OSError, ImportError, DesktopVoiceError)
 _HANDLER_NAMES = ("desktop-voice-file", "desktop-voice-stderr")
 
 log = structlog.get_logger()
@@ -109,12 +111,32 @@ def _shared_processors() -> list[Processor]:
     ]
 
 
+def _format_exception(exc_info: ExcInfo) -> str:
+    """Return the traceback of an exception and of what led to it.
+
+    Its message is told only where no word of a conversation can stand in it: many messages quote
+    the value that was wrong.
+    """
+    chain: list[BaseException] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    lines = []
+    for error in reversed(chain):
+        lines.append("Traceback (most recent call last):\n")
+        lines += traceback.format_list(traceback.extract_tb(error.__traceback__))
+        message = f": {error}" if isinstance(error, _TELLING_ERRORS) else ""
+        lines.append(f"{type(error).__qualname__}{message}\n")
+    return "".join(lines).rstrip()
+
+
 def _formatter(renderer: Processor) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_shared_processors(),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_format_exception),
             redact,
             renderer,
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -322,12 +323,23 @@ class DeskLine:
         def advance() -> None:
             loop.call_soon_threadsafe(self._advance)
 
+        given_up = threading.Event()
         work = self._worker.run(
-            _open_all, old, self._settings, wants_microphone, _notify(wake), _notify(advance)
+            _open_all,
+            old,
+            self._settings,
+            wants_microphone,
+            _notify(wake),
+            _notify(advance),
+            given_up,
         )
         try:
             streams, problems = await asyncio.wait_for(work, _OPEN_TIMEOUT_S)
         except TimeoutError:
+            # The call may hang for ever, or come back late with streams that nobody wants.
+            given_up.set()
+            self._worker.shut_down()
+            self._worker = EngineWorker("sound")
             streams, problems = _Streams(), [_SOUND_SYSTEM_HANGS]
         except AudioError as error:
             streams, problems = _Streams(), [error]
@@ -438,8 +450,12 @@ def _open_all(
     wants_microphone: bool,
     on_samples: Callable[[], None],
     on_played: Callable[[], None],
+    given_up: threading.Event,
 ) -> tuple[_Streams, list[AudioError]]:
-    """Close what was open, read the device list anew, and open both directions; blocks."""
+    """Close what was open, read the device list anew, and open both directions; blocks.
+
+    Once ``given_up`` is set nobody takes the result, and what was opened is closed again.
+    """
     _close_all(old)
     refresh()
     streams = _Streams(inputs=tuple(list_devices("input")), outputs=tuple(list_devices("output")))
@@ -455,4 +471,6 @@ def _open_all(
             streams.microphone = MicrophoneStream(microphone, on_samples)
         except AudioError as error:
             problems.append(error)
+    if given_up.is_set():
+        _close_all(streams)
     return streams, problems

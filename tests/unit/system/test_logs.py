@@ -163,8 +163,19 @@ def test_exceptions_are_logged_without_local_variables(log_file: Path) -> None:
         log.exception("call failed")
     (entry,) = entries(log_file)
     assert "Traceback" in entry["exception"]
-    assert "ValueError: [number] said 19 letters" in entry["exception"]
+    assert entry["exception"].endswith("ValueError")
+    assert "19 letters" not in log_file.read_text()
     assert hidden not in log_file.read_text()
+
+
+def test_an_error_of_the_system_says_what_it_is(log_file: Path) -> None:
+    configure_logs(log_file, LogLevel.INFO, stderr=False)
+    try:
+        (log_file.parent / "missing").read_text()
+    except FileNotFoundError:
+        log.exception("reading failed")
+    (entry,) = entries(log_file)
+    assert "No such file" in entry["exception"]
 
 
 @pytest.fixture
@@ -182,7 +193,7 @@ def test_what_nobody_caught_is_logged(hooks: Path) -> None:
     sys.excepthook(ValueError, error, None)
     (entry,) = entries(hooks)
     assert entry["level"] == "critical"
-    assert "ValueError: nobody" in entry["exception"]
+    assert entry["exception"].endswith("ValueError")
 
 
 def test_what_ended_a_thread_is_logged(hooks: Path) -> None:
@@ -210,7 +221,7 @@ def test_what_a_finalizer_raised_is_logged(hooks: Path) -> None:
     gc.collect()
     (entry,) = entries(hooks)
     assert entry["event"] == "unraisable_exception"
-    assert "ValueError: too late" in entry["exception"]
+    assert entry["exception"].endswith("ValueError")
 
 
 def test_ctrl_c_is_no_error(hooks: Path, capsys: pytest.CaptureFixture[str]) -> None:
