@@ -120,7 +120,7 @@ class DeskAssistant:
 
     def stop_reply(self) -> None:
         """End the reply, or the listening, at once."""
-        self._post(lambda desk: desk.loop.stop())
+        self._post(lambda desk: desk.stop())
 
     def set_muted(self, muted: bool) -> None:
         """Close (or open) the microphone for real."""

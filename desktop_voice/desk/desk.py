@@ -73,6 +73,7 @@ class Desk:
         self._muting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._history = History()
+        self._sample: asyncio.Task[None] | None = None
         self._pipeline: CascadingPipeline | None = None
         self._mouth: Mouth | None = None
         self._hearing: tuple[VoiceActivityDetector | None, SpeechToText | None] = (None, None)
@@ -221,6 +222,14 @@ class Desk:
 
     # --- commands ---
 
+    def stop(self) -> None:
+        """Esc: end the reply, the listening, or a sample that is being played, at once."""
+        sample, self._sample = self._sample, None
+        if sample is not None:
+            sample.cancel()
+            self._line.clear()
+        self.loop.stop()
+
     async def mute(self, muted: bool) -> None:
         """Close (or open) the microphone for real."""
         async with self._muting:
@@ -251,8 +260,8 @@ class Desk:
 
     async def preview(self, text: str, voice: str, rate_wpm: int) -> None:
         """Speak ``text`` with a voice that is not chosen yet."""
-        self.loop.stop()
-        self._line.clear()
+        self.stop()
+        self._sample = asyncio.current_task()
         speech = self._settings.speech.model_copy(update={"voice": voice, "rate_wpm": rate_wpm})
         mouth = self._new_mouth(self._settings.model_copy(update={"speech": speech}))
 
@@ -265,7 +274,8 @@ class Desk:
         """Record for ``seconds``, say how loud it was, and play it back."""
         if self.loop.on_frame is not None:
             return
-        self.loop.stop()
+        self.stop()
+        self._sample = asyncio.current_task()
         frames: list[Frame] = []
         enough = asyncio.Event()
 
