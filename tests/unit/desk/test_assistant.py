@@ -19,7 +19,7 @@ from desktop_voice.desk.assistant import DeskAssistant
 from desktop_voice.dialogue.lines.file import FileLine
 from desktop_voice.speech import registry
 from desktop_voice.speech.stt.recogniser import SpeechToText
-from tests.helpers.dialogue import Events, ScriptLine
+from tests.helpers.dialogue import Events, ScriptLine, settle
 from tests.helpers.recordings import join, quiet, recordings_or_skip, write_wav
 from tests.helpers.virtual_clock import VirtualClock
 
@@ -305,3 +305,17 @@ async def test_commands_before_the_start_and_after_the_end_do_no_harm(tmp_path: 
     h.assistant.toggle_talk()
     h.assistant.retry()
     assert h.assistant.voices() != []
+
+
+async def test_esc_ends_a_voice_sample(tmp_path: Path) -> None:
+    line = ScriptLine()
+    async with home(tmp_path, line=line) as h:
+        await h.ready()
+        h.assistant.preview_voice("This is how I sound when I talk for a while.", "en-us", 170)
+        await line.has_queued.wait()
+        clears = line.clears
+        h.assistant.stop_reply()
+        await settle()
+        assert line.clears > clears
+        assert line.still_to_play_ms == 0
+        assert h.errors == []
