@@ -1,6 +1,6 @@
 """Word error rate of a speech recogniser over the recordings whose words somebody wrote down.
 
-    python -m benchmarks.wer [--engine moonshine] [--json]
+    python -m benchmarks.wer [--engine moonshine] [--as-annotated] [--json]
 
 Each recording is transcribed as it is and as it comes out of an 8 kHz mu-law telephone line.
 """
@@ -70,7 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.wer", description=__doc__)
     parser.add_argument("--engine", default="moonshine", choices=list(registry.available("stt")))
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument(
+        "--as-annotated", action="store_true", help="keep the four references that are wrong"
+    )
     options = parser.parse_args(arguments)
+    corrected = {} if options.as_annotated else _CORRECTED
     recordings = find_recordings()
     if recordings is None:
         print("No recordings: set DESKTOP_VOICE_TESTDATA to their folder.", file=sys.stderr)
@@ -80,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for condition, changed in _CONDITIONS.items():
         all_words = all_errors = 0
         for clip in clips:
-            reference = _CORRECTED.get(clip.name, clip.reference)
+            reference = corrected.get(clip.name, clip.reference)
             heard = stt.transcribe(changed(recordings.load(clip.name)))
             errors, words = word_errors(reference, heard), len(words_of(reference))
             all_errors += errors
