@@ -43,3 +43,11 @@ class CommandError(DesktopVoiceError):
 
 class VaultError(DesktopVoiceError):
     """The vault cannot be opened or written, or does not hold what is asked for."""
+
+
+class PhoneError(DesktopVoiceError):
+    """A call cannot be placed, taken or gone on with, or the carrier refused something."""
+
+
+class StoreError(DesktopVoiceError):
+    """The database of calls cannot be opened, read or written."""

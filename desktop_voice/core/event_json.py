@@ -35,6 +35,18 @@ def event_to_json(event: ev.Event) -> JsonObject | None:
                 "first_audio_ms": round(first_audio_ms, 1),
                 "stages": {stage.name: round(stage.ms, 1) for stage in stages},
             }
+        case ev.CallChanged(call=call):
+            return {
+                "type": "call",
+                "id": call.id,
+                "state": str(call.state),
+                "reason": str(call.reason),
+                "carrier": str(call.carrier),
+                "direction": str(call.direction),
+                "mode": str(call.mode),
+                "pipeline": str(call.pipeline),
+                "detail": call.detail,
+            }
         case ev.ErrorRaised(code=code, what=what, do=do, retryable=retryable):
             return {"type": "error", "code": code, "what": what, "do": do, "retryable": retryable}
         case ev.Notice(what=what, do=do):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from desktop_voice.core.approvals import Approval, ApprovalOutcome
+from desktop_voice.core.calls import Call
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.states import AssistantState
 
@@ -62,7 +64,7 @@ class UserTurn(ConversationEvent):
     """The user's turn, whole. ``source`` says whether it was spoken or typed."""
 
     text: str
-    source: Literal["voice", "keyboard"] = "voice"
+    source: Literal["voice", "keyboard", "dtmf"] = "voice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class ToolRan(ConversationEvent):
 class BargeIn(ConversationEvent):
     """The user cut the reply short; ``by`` says how."""
 
-    by: Literal["speech", "wake_word", "stop_word", "key"]
+    by: Literal["speech", "wake_word", "stop_word", "key", "dtmf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,78 @@ class LatencyMeasured(ConversationEvent):
 
 @dataclass(frozen=True, slots=True)
 class CallRequested(ConversationEvent):
-    """The user asked to call somebody: a number or a name, as spoken or typed."""
+    """The user asked to call somebody: a number or a name, as spoken or typed.
+
+    ``message`` is what shall be told them; empty for a conversation.
+    """
 
     callee: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallChanged(Event):
+    """A call began, changed its state, or ended."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimitNear(Event):
+    """A call ends in ``seconds_left`` unless the user extends it."""
+
+    call_id: str
+    seconds_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequested(Event):
+    """A call waits for the user's consent."""
+
+    approval: Approval
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalSettled(Event):
+    """The question is answered, or nobody answered in time."""
+
+    approval_id: str
+    outcome: ApprovalOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class PairingRequested(Event):
+    """An unknown caller is to say or type ``code``; a right code still waits for the user."""
+
+    call_id: str
+    number: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairingCodeGiven(Event):
+    """The caller gave the right code: the user may now let them in."""
+
+    call_id: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairingSettled(Event):
+    """The caller was let in, or not."""
+
+    call_id: str
+    number: str
+    is_paired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneStatusChanged(Event):
+    """Whether calls can be made and taken, in words; ``is_reachable`` is about incoming ones."""
+
+    is_set_up: bool
+    is_reachable: bool
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
-"""Ports: what the window, the tray and the command line may ask of the desk assistant."""
+"""Ports: what the window, the tray and the command line may ask of the assistant and the phone."""
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
+from desktop_voice.core.approvals import Approval
+from desktop_voice.core.calls import Call, CallMode, TranscriptLine
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
@@ -105,3 +108,109 @@ class SettingsStore(Protocol):
         Raises:
             SettingsError: They cannot be written; ``current`` is unchanged.
         """
+
+
+class CallActions(Protocol):
+    """The phone as tools and the local API use it: on the media loop, raising what goes wrong.
+
+    All coroutines raise :class:`~desktop_voice.core.errors.PhoneError`; those that name a call
+    also when there is no such call (``PHONE-10``) or it is over (``PHONE-11``).
+    """
+
+    async def request_call(
+        self,
+        number: str,
+        mode: CallMode,
+        message: str,
+        origin: Literal["window", "terminal", "assistant"],
+        *,
+        at_night: bool = False,
+    ) -> Approval:
+        """Check a wish against every rule and put it before the user; nothing is dialled yet."""
+
+    async def settle_approval(self, approval_id: str, approved: bool) -> Call | None:
+        """Place the approved call, or drop it. For the window's and the terminal's own use only.
+
+        Returns the call once it is stored and the carrier was asked; None if it was denied.
+        """
+
+    async def speak(self, call_id: str, text: str) -> None:
+        """Say exactly ``text`` on a call, as soon as nobody is cut off by it."""
+
+    async def hang_up(self, call_id: str) -> None:
+        """End a call."""
+
+    async def send_dtmf(self, call_id: str, digits: str) -> None:
+        """Press keys on a call."""
+
+    async def extend(self, call_id: str, seconds: int = 300) -> int:
+        """Move the soft limit, up to the hard one; return how many seconds were won."""
+
+    async def settle_pairing(self, call_id: str, approved: bool) -> None:
+        """Let a caller in who gave the right code, or send them away."""
+
+    async def live_calls(self) -> list[Call]:
+        """Return the calls that are not over, oldest first."""
+
+    async def call(self, call_id: str) -> Call:
+        """Return a call, live or over."""
+
+    async def transcript(self, call_id: str) -> list[TranscriptLine]:
+        """Return what was said on a call so far."""
+
+    async def history(self, words: str = "", limit: int = 50, before: str = "") -> list[Call]:
+        """Return calls, newest first, whose number or transcript has ``words``; page by id."""
+
+
+class PhoneControl(Protocol):
+    """The phone as the interface sees it.
+
+    Every method may be called from any thread and returns at once. What changes arrives as events
+    on the bus (``CallChanged``, ``ApprovalRequested``, ``PairingRequested`` ...); errors arrive as
+    ``ErrorRaised``. Reads return futures, which fail with a ``DesktopVoiceError``.
+    """
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The live calls last published, oldest first."""
+
+    def request_call(
+        self, number: str, mode: CallMode, message: str, *, at_night: bool = False
+    ) -> None:
+        """Ask for a call in the window; ``ApprovalRequested`` or ``ErrorRaised`` follows."""
+
+    def settle_approval(self, approval_id: str, approved: bool) -> None:
+        """The user pressed Call, or Do not call."""
+
+    def hang_up(self, call_id: str) -> None:
+        """End a call."""
+
+    def hang_up_all(self) -> None:
+        """End every call."""
+
+    def speak(self, call_id: str, text: str) -> None:
+        """Say exactly ``text`` on a call."""
+
+    def send_dtmf(self, call_id: str, digits: str) -> None:
+        """Press keys on a call."""
+
+    def extend(self, call_id: str) -> None:
+        """Give a call five more minutes."""
+
+    def settle_pairing(self, call_id: str, approved: bool) -> None:
+        """Let a paired caller in, or not."""
+
+    def history(self, words: str, limit: int, before: str = "") -> Future[list[Call]]:
+        """Calls, newest first, whose number or transcript has ``words``."""
+
+    def transcript(self, call_id: str) -> Future[list[TranscriptLine]]:
+        """What was said on a call so far."""
+
+    def delete_call(self, call_id: str) -> Future[None]:
+        """Forget a call that is over, with every word of it."""
+
+    def rehearse(self, carrier: str) -> None:
+        """Place a whole call with the carrier on this machine; it shows up like any other."""
+
+    def apply_settings(self, settings: Settings) -> None:
+        """Use ``settings`` for new calls from now on."""

@@ -8,9 +8,16 @@ The settings page is generated from it. ``title`` is the label, ``description`` 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import Field, field_validator
+
+from desktop_voice.core.phone_settings import (
+    CallLimitSettings,
+    InboundSettings,
+    PhoneSettings,
+    ServerSettings,
+)
+from desktop_voice.core.setting_types import Section, ShortText
 
 SCHEMA_VERSION = 1
 
@@ -46,19 +53,10 @@ class LogLevel(StrEnum):
     WARNING = "warning"
 
 
-class Section(BaseModel):
-    """Base of all sections: unknown keys are refused, values are checked on assignment."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, frozen=True)
-
-
 def _url(value: str) -> str:
     if value and not value.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://, or be empty")
     return value.rstrip("/")
-
-
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
 
 class GeneralSettings(Section):
@@ -328,6 +326,10 @@ class Settings(Section):
     turns: TurnSettings = Field(default_factory=TurnSettings, title="Turn taking")
     speech: SpeechSettings = Field(default_factory=SpeechSettings, title="Speech")
     model: ModelSettings = Field(default_factory=ModelSettings, title="Language model")
+    phone: PhoneSettings = Field(default_factory=PhoneSettings, title="Phone")
+    inbound: InboundSettings = Field(default_factory=InboundSettings, title="Incoming calls")
+    limits: CallLimitSettings = Field(default_factory=CallLimitSettings, title="Limits of calls")
+    server: ServerSettings = Field(default_factory=ServerSettings, title="Server")
     logs: LogSettings = Field(default_factory=LogSettings, title="Logs")
 
     def with_value(self, section: str, field: str, value: object) -> Settings:

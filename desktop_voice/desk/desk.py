@@ -27,7 +27,6 @@ from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.ports import DeviceChoice, EngineChoice
 from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
-from desktop_voice.desk.engines import DeafVad, EngineRoom
 from desktop_voice.desk.loop import DeskLoop
 from desktop_voice.dialogue.cascading import CascadingPipeline
 from desktop_voice.dialogue.completeness import PLAUSIBLE, SURE, completeness
@@ -35,6 +34,7 @@ from desktop_voice.dialogue.ear import Ear
 from desktop_voice.dialogue.lines.desk import DeskLine
 from desktop_voice.dialogue.lines.line import Line
 from desktop_voice.dialogue.mouth import Fragment, Mouth, Speech
+from desktop_voice.speech.engine_room import DeafVad, EngineRoom
 from desktop_voice.speech.stt.recogniser import SpeechToText
 from desktop_voice.storage.vault_secrets import stored_key
 

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from tomlkit.items import AoT, Table
 
-from desktop_voice.core.settings import SCHEMA_VERSION, Section, Settings
+from desktop_voice.core.setting_types import Section
+from desktop_voice.core.settings import SCHEMA_VERSION, Settings
 from desktop_voice.storage.migrations import TomlTable, migrated
 from desktop_voice.storage.settings_problems import Loc, describe
 

@@ -8,11 +8,31 @@ from typing import Any
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from desktop_voice.core.settings import Section, Settings
+from desktop_voice.core.setting_types import Section
+from desktop_voice.core.settings import Settings
 
 _URLS = st.one_of(
     st.just(""), st.from_regex(r"https?://[a-z]{1,12}(:[0-9]{2,4})?(/v1)?", fullmatch=True)
 )
+
+_NUMBERS = st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True).filter(str.isascii)
+_REGIONS = st.from_regex(r"[A-Z]{2}", fullmatch=True)
+_WRITTEN = {
+    "number": st.one_of(st.just(""), _NUMBERS),
+    "public_url": st.one_of(
+        st.just(""), st.from_regex(r"https://[a-z]{1,12}\.example", fullmatch=True)
+    ),
+    "language": st.sampled_from(["en-US", "de-DE", "en", "fil-PH"]),
+    "allow_from": st.lists(_NUMBERS, max_size=4),
+    "other_regions": st.lists(_REGIONS, max_size=4),
+    "quiet_from": st.sampled_from(["22:00", "00:00", "23:59"]),
+    "quiet_until": st.sampled_from(["07:00", "00:00", "09:30"]),
+    "home_region": _REGIONS,
+    "bind": st.sampled_from(["127.0.0.1", "0.0.0.0", "::1"]),  # noqa: S104 - a setting's value
+    "webhook_path": st.sampled_from(["", "/call/me"]),
+    "stream_path": st.sampled_from(["", "/call/sound"]),
+}
+"""Strategies for the texts that have a form."""
 
 
 def _values(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
@@ -23,6 +43,8 @@ def _values(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
         if getattr(limit, key, None) is not None
     }
     kind = field.annotation
+    if name in _WRITTEN:
+        return _WRITTEN[name]
     if kind is bool:
         return st.booleans()
     if kind is int:

@@ -99,8 +99,9 @@ class VirtualSound:
         }
         self._server = subprocess.Popen(
             [
-                *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--realtime=no"),
-                *("--exit-idle-time=120", "--disable-shm=yes", "--high-priority=no"),
+                *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--disable-shm=yes"),
+                # A sound card waits for no program: on a busy machine this one must not either.
+                *("--exit-idle-time=120", "--realtime=yes", "--high-priority=yes"),
                 *("--log-target=stderr", "--log-level=error", "-F", str(script)),
             ],
             env=self._full_env(),

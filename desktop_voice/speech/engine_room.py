@@ -1,4 +1,4 @@
-"""The desk's engines: loaded side by side in workers, each failing for itself."""
+"""The engine room: engines loaded side by side in workers, each failing for itself."""
 
 from __future__ import annotations
 

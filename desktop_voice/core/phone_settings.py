@@ -1,0 +1,281 @@
+"""The settings of the phone: carrier, incoming calls, limits, server."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
+
+from desktop_voice.core.setting_types import Section, ShortText
+
+
+class CarrierChoice(StrEnum):
+    """Which phone company places and takes calls."""
+
+    NONE = "none"
+    TWILIO = "twilio"
+    TELNYX = "telnyx"
+    PLIVO = "plivo"
+
+
+class PipelineChoice(StrEnum):
+    """Who hears, thinks and speaks on calls; AUTO takes the best that the carrier can do."""
+
+    AUTO = "auto"
+    GATHER = "gather"
+    MANAGED = "managed"
+    CASCADING = "cascading"
+    REALTIME = "realtime"
+
+
+class CallInterruption(StrEnum):
+    """What the far end may cut a reply short with."""
+
+    NONE = "none"
+    DTMF = "dtmf"
+    SPEECH = "speech"
+    ANY = "any"
+
+
+class InterruptSensitivity(StrEnum):
+    """How little speech counts as an interruption."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class ToolPolicy(StrEnum):
+    """Which tools a caller's words may set off."""
+
+    NONE = "none"
+    CURATED = "curated"
+    FULL = "full"
+
+
+class InboundPolicy(StrEnum):
+    """Who may call in."""
+
+    DISABLED = "disabled"
+    ALLOWLIST = "allowlist"
+    PAIRING = "pairing"
+    OPEN = "open"
+
+
+def _public_url(value: str) -> str:
+    if value and not value.startswith("https://"):
+        raise ValueError("must start with https://, or be empty")
+    return value.rstrip("/").lower() if value.count("/") <= 3 else value.rstrip("/")
+
+
+def _e164(value: str) -> str:
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", value, re.ASCII):
+        raise ValueError("must be written like +14155550123")
+    return value
+
+
+def _e164_or_empty(value: str) -> str:
+    return _e164(value) if value else value
+
+
+def _path_or_empty(value: str) -> str:
+    if value and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", value, re.ASCII):
+        raise ValueError("must be a path like /call/incoming, or be empty")
+    return value
+
+
+Number = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_e164_or_empty)]
+"""A phone number in E.164, or an empty string."""
+Path = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_path_or_empty)]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class PhoneSettings(Section):
+    """Phone calls."""
+
+    carrier: CarrierChoice = Field(
+        CarrierChoice.NONE,
+        title="Carrier",
+        description="Which phone company places and takes calls. Its keys belong in the vault.",
+    )
+    number: Number = Field(
+        "",
+        title="My number",
+        description="Your number at the carrier, like +14155550123. Empty: found in the account.",
+    )
+    public_url: Annotated[ShortText, AfterValidator(_public_url)] = Field(
+        "",
+        title="Public address",
+        description="Where the carrier reaches this machine, like https://phone.example.com.",
+    )
+    pipeline: PipelineChoice = Field(
+        PipelineChoice.AUTO,
+        title="Pipeline",
+        description="“gather” and “managed” let the carrier hear and speak, “cascading” uses the "
+        "engines of this machine, “realtime” a speech-to-speech model.",
+    )
+    greeting: ShortText = Field(
+        "Hello! How can I help you today?",
+        title="Greeting",
+        description="The first words to somebody who calls.",
+    )
+    disclosure: bool = Field(
+        True,
+        title="Say that it is an AI",
+        description="The first sentence of every call says that an AI assistant is speaking.",
+    )
+    disclosure_text: ShortText = Field(
+        "Hello, this is an AI assistant.",
+        title="What it says of itself",
+        description="The sentence for “Say that it is an AI”.",
+    )
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(?:-[A-Z]{2})?$")] = Field(
+        "en-US",
+        title="Language of calls",
+        description="The language that the carrier hears and speaks, like en-US.",
+    )
+    interruptible: CallInterruption = Field(
+        CallInterruption.ANY,
+        title="Callers may interrupt",
+        description="What cuts a reply short on the phone: nothing, a key, speech, or any of them.",
+    )
+    interrupt_sensitivity: InterruptSensitivity = Field(
+        InterruptSensitivity.MEDIUM,
+        title="Interrupt sensitivity",
+        description="High: any word interrupts. Low: only a few words in a row do.",
+    )
+    tool_policy: ToolPolicy = Field(
+        ToolPolicy.CURATED,
+        title="Tools on calls",
+        description="What a known caller may set off. Unknown callers never set off anything.",
+    )
+
+
+class InboundSettings(Section):
+    """Incoming calls."""
+
+    policy: InboundPolicy = Field(
+        InboundPolicy.DISABLED,
+        title="Who may call in",
+        description="“pairing” asks unknown callers for a code that this window shows; “open” lets "
+        "anybody talk to the assistant.",
+    )
+    allow_from: list[str] = Field(
+        [],
+        title="Allowed numbers",
+        description="Only these get through with “allowlist”, and without a code with “pairing”.",
+        max_length=500,
+        json_schema_extra={"widget": "numbers"},
+    )
+
+    @field_validator("allow_from")
+    @classmethod
+    def _check_numbers(cls, values: list[str]) -> list[str]:
+        return [_e164(value.strip()) for value in values]
+
+
+class CallLimitSettings(Section):
+    """Limits of calls."""
+
+    max_duration_s: int = Field(
+        300,
+        ge=10,
+        le=14_400,
+        title="Call length",
+        description="The call ends here unless you extend it; it is announced 30 s before.",
+        json_schema_extra={"unit": "s"},
+    )
+    max_call_duration_s: int = Field(
+        3600,
+        ge=30,
+        le=14_400,
+        title="Longest call",
+        description="No extension passes this; the carrier ends the call here by itself.",
+        json_schema_extra={"unit": "s"},
+    )
+    ring_timeout_s: int = Field(
+        30,
+        ge=5,
+        le=120,
+        title="Let it ring for",
+        description="How long an outgoing call may ring.",
+        json_schema_extra={"unit": "s"},
+    )
+    notify_hangup_delay_s: int = Field(
+        3,
+        ge=0,
+        le=30,
+        title="Pause after a message",
+        description="How long to wait after a message before hanging up.",
+        json_schema_extra={"unit": "s"},
+    )
+    max_concurrent_calls: int = Field(
+        2, ge=1, le=10, title="Calls at once", description="More are refused."
+    )
+    daily_calls: int = Field(
+        20, ge=0, le=1000, title="Calls a day", description="Outgoing calls, counted from midnight."
+    )
+    daily_calls_per_number: int = Field(
+        3, ge=0, le=100, title="Calls a day to one number", description="Outgoing calls."
+    )
+    daily_minutes: int = Field(
+        60,
+        ge=0,
+        le=1440,
+        title="Minutes a day",
+        description="Outgoing calls in all.",
+        json_schema_extra={"unit": "min"},
+    )
+    quiet_from: TimeOfDay = Field(
+        "22:00",
+        title="Quiet from",
+        description="No outgoing calls from here on, unless you approve one for the night.",
+    )
+    quiet_until: TimeOfDay = Field(
+        "07:00", title="Quiet until", description="Equal times: no quiet hours."
+    )
+    home_region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(
+        "US",
+        title="Home country",
+        description="Two letters. Numbers without + are read as this country's.",
+    )
+    other_regions: list[str] = Field(
+        [],
+        title="Other countries",
+        description="Two letters each. Calls to any other country are refused.",
+        max_length=50,
+        json_schema_extra={"widget": "regions"},
+    )
+
+    @field_validator("other_regions")
+    @classmethod
+    def _check_regions(cls, values: list[str]) -> list[str]:
+        for value in values:
+            if not re.fullmatch(r"[A-Z]{2}", value, re.ASCII):
+                raise ValueError("must be two capital letters, like US or DE")
+        return values
+
+
+class ServerSettings(Section):
+    """Server for the carrier."""
+
+    port: int = Field(
+        8000,
+        ge=1024,
+        le=65_535,
+        title="Port",
+        description="Where the tunnel finds this app; the next free one if it is taken.",
+    )
+    bind: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")] = Field(
+        "127.0.0.1",
+        title="Address",
+        description="127.0.0.1 admits this machine only, which a tunnel needs; 0.0.0.0 all.",
+    )
+    webhook_path: Path = Field(
+        "", title="Extra webhook path", description="A further path for webhooks, like /call/me."
+    )
+    stream_path: Path = Field(
+        "", title="Extra stream path", description="A further path for media streams."
+    )

@@ -1,0 +1,1 @@
+"""The two listeners: the public one for carriers, and the local API."""
