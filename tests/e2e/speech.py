@@ -1,12 +1,15 @@
-"""What is said into the virtual microphone: a real person's wake word, then a question."""
+"""What is said: into the virtual microphone, and by the app's voice."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.clips import spoken
 from desktop_voice.audio.frames import Pcm
 from desktop_voice.audio.wav import read_pcm
+from tests.e2e.programs import Program
 from tests.helpers.recordings import Recordings, at_peak, join, trim, write_wav
 
 WAKE_CLIP = "wake/pymww/hey_jarvis/2.wav"
@@ -27,3 +30,9 @@ def said_aloud(words: str, to: Path, *, after_ms: float = 100) -> Path:
     """Write ``words`` alone to ``to``, after a silence."""
     pieces = [at_peak(spoken(words), _PEAK)]
     return write_wav(to, join(pieces, gap_ms=0, before_ms=after_ms, after_ms=100))
+
+
+def voice_of(app: Program, reply: str) -> Pcm:
+    """Return what the voice of an app with ``--voice`` has made of ``reply`` so far, at 16 kHz."""
+    clauses = [line["wav"] for line in app.of("uttered") if line["text"] in reply]
+    return np.concatenate([read_pcm(Path(wav)) for wav in clauses])

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Listener
+from desktop_voice.audio.wav import read_pcm
 from tests.e2e.programs import Program, environment, make_home, running
-from tests.e2e.speech import asked_aloud, said_aloud
+from tests.e2e.speech import asked_aloud, said_aloud, voice_of
+from tests.helpers.hearing import ALL_OF_IT, share_played
 from tests.helpers.recordings import Recordings
 from tests.helpers.virtual_sound import VirtualSound
 from tests.helpers.xvfb import VirtualDisplay
@@ -61,27 +62,27 @@ async def test_the_wake_word_cuts_a_reply_and_the_next_question_is_answered(
 
 
 async def test_a_stopped_reply_is_silent_at_once(
-    tmp_path: Path, display: VirtualDisplay, sound: VirtualSound, listener: Listener
+    tmp_path: Path, display: VirtualDisplay, sound: VirtualSound
 ) -> None:
-    wav = tmp_path / "speaker.wav"
     env = environment(make_home(tmp_path), display.env, sound.env)
-    async with running([APP], env) as app:
-        await app.until("state", state="armed")
-        with sound.record_speaker(wav):
-            await app.write(LONG_QUESTION)
-            await app.until("state", state="speaking")
+    with sound.record_speaker(tmp_path / "speaker.wav") as speaker:
+        async with running([APP, "--voice", str(tmp_path)], env) as app:
+            await begin_a_long_reply(app)
             await app.until("shown", mood="speaking")
             await app.write("")
-            reply = await app.until("assistant_turn")
+            stopped = await app.until("assistant_turn")
             await app.until("barge_in", by="key")
             await app.until("state", state="armed")
-            # What sounds now, had it not been stopped, is in the recording before this question.
+            # What sounds now, had it not been stopped, is in the recording before this answer.
             await app.write("What is twelve times twelve?")
-            await app.until("assistant_turn")
-    assert len(reply["heard"]) < len(reply["text"]) / 2
-    heard = listener.words_in(wav)
-    assert "model" not in heard
-    assert "forty-four" in heard
+            answer = await app.until("assistant_turn")
+            await app.until("state", state="armed")
+    recording = read_pcm(speaker)
+    share_told = len(stopped["heard"].split()) / len(stopped["text"].split())
+    assert share_told < 0.5
+    # Without the stop, as much as 4 s of the reply's 9 s would still have been played.
+    assert share_played(recording, voice_of(app, stopped["text"])) < share_told + 0.15
+    assert share_played(recording, voice_of(app, answer["text"])) >= ALL_OF_IT
 
 
 @pytest.mark.parametrize("delay_ms", [20, 120])

@@ -1,10 +1,11 @@
 """The real app with a tap on its bus: prints what happens and what it shows, takes typed input.
 
-Run as ``python -m tests.helpers.tapped_app [--pictures FOLDER] [the app's arguments]``. Prints one
-JSON object a line: every event as ``desktop-voice talk --json`` does, and ``{"type": "shown"}``
-for each new mood of the window, whose picture goes to ``FOLDER``, and ``{"type": "window"}`` when
-the window is shown or hidden. Each line of its input is typed into the window and sent; an empty
-line is the Esc key.
+Run as ``python -m tests.helpers.tapped_app [--pictures FOLDER] [--voice FOLDER] [the app's
+arguments]``. Prints one JSON object a line: every event as ``desktop-voice talk --json`` does;
+``{"type": "shown"}`` for each new mood of the window, whose picture goes to the first folder;
+``{"type": "window"}`` when the window is shown or hidden; ``{"type": "uttered"}`` for each clause
+that the voice has made, whose sound goes to the second folder. Each line of its input is typed into
+the window and sent; an empty line is the Esc key.
 """
 
 from __future__ import annotations
@@ -12,17 +13,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
+import soundfile
 from PySide6.QtCore import QEvent, QObject, QSocketNotifier, Qt, QTimer, Signal
 from PySide6.QtTest import QTest
 
 from desktop_voice import app
+from desktop_voice.audio.frames import Pcm
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.event_json import event_to_json
 from desktop_voice.core.events import AssistantTurn, Event, StateChanged
 from desktop_voice.core.ports import AssistantControl, SettingsStore
+from desktop_voice.speech import registry
+from desktop_voice.speech.tts.espeak import ESpeak
 from desktop_voice.ui.shell import Shell
 from desktop_voice.ui.window import MainWindow
 
@@ -89,14 +98,33 @@ class Tap(QObject):
         QTest.keyClick(field, Qt.Key.Key_Return)
 
 
+class KeptVoice(ESpeak):
+    """The real voice; what it makes is written to a folder before it is played."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self._numbers = count()
+
+    def synthesise(self, text: str, *, voice: str, rate_wpm: int) -> Iterator[Pcm]:
+        chunks = list(super().synthesise(text, voice=voice, rate_wpm=rate_wpm))
+        wav = self._folder / f"uttered-{next(self._numbers)}.wav"
+        soundfile.write(wav, np.concatenate(chunks), self.sample_rate_hz, subtype="PCM_16")
+        _print({"type": "uttered", "text": text, "wav": str(wav)})
+        yield from chunks
+
+
 def _print(data: dict[str, object]) -> None:
-    print(json.dumps(data), flush=True)  # noqa: T201
+    # In one piece: the voice's thread prints too.
+    sys.stdout.write(f"{json.dumps(data)}\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
     """Run the app; return its exit status."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--voice", type=Path)
     parser.add_argument("--hidden", action="store_true")
     options = parser.parse_args()
     taps = []
@@ -112,7 +140,11 @@ def main() -> int:
             super().start(hidden=hidden)
             _print({"type": "started", "visible": self.window.isVisible()})
 
-    with patch.object(app, "Shell", TappedShell):
+    with ExitStack() as patches:
+        patches.enter_context(patch.object(app, "Shell", TappedShell))
+        if options.voice is not None:
+            kept = patch.object(registry, "load_tts", lambda _settings: KeptVoice(options.voice))
+            patches.enter_context(kept)
         return app.run_app([], is_hidden=options.hidden)
 
 
