@@ -247,10 +247,25 @@ class Carrier(Protocol):
     async def hang_up(self, carrier_ref: str) -> None:
         """End a call, ringing or not; a call that is already over is a success."""
 
-    async def perform(self, carrier_ref: str, steps: Sequence[Step], steps_url: str) -> None:
+    async def perform(
+        self, carrier_ref: str, steps: Sequence[Step], steps_url: str
+    ) -> Sequence[Step]:
         """Have a live call do ``steps`` now, in place of what it was doing.
 
         ``steps_url`` serves the same steps to a carrier that has to fetch them (Plivo).
+
+        Returns:
+            What is left to do once the speech or the stream that was just started is over (SPOKEN
+            or STREAM_ENDED). XML carriers do it all by themselves and return ``()``. Telnyx has no
+            documents: it starts one speech or stream and returns the rest, of which ``Pause`` and
+            ``Redirect`` are the caller's own work. Its SPOKEN carries the turn of ``steps_url``,
+            which tells the end of this speech from the end of one that it cut short.
+        """
+
+    async def stop_speaking(self, carrier_ref: str) -> None:
+        """Cut the carrier's own voice (barge-in); raises ``CARRIER-20`` where it cannot be cut.
+
+        Silence already is a success.
         """
 
     async def send_dtmf(self, carrier_ref: str, digits: str) -> None:
