@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from desktop_voice.audio.frames import Pcm
-from desktop_voice.audio.resample import StreamResampler
+from desktop_voice.audio.resample import FirResampler
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.settings import SpeechSettings
 from desktop_voice.dialogue.clauses import ClauseSplitter, speakable
@@ -183,7 +183,7 @@ class Mouth:
         observer: SpeechObserver,
     ) -> None:
         voice, rate_wpm = self._settings.voice, self._settings.rate_wpm
-        resampler = StreamResampler(tts.sample_rate_hz, self._line.output_rate_hz, "HQ")
+        resampler = FirResampler(tts.sample_rate_hz, self._line.output_rate_hz)
         chunks = self._worker.stream(
             lambda: tts.synthesise(spoken.text, voice=voice, rate_wpm=rate_wpm)
         )

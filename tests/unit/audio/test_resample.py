@@ -4,9 +4,11 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from desktop_voice.audio.frames import Pcm
-from desktop_voice.audio.resample import StreamResampler, resample
+from desktop_voice.audio.resample import FirResampler, StreamResampler, resample
 
 RATES_HZ = [8000, 11_025, 22_050, 24_000, 44_100, 48_000]
 
@@ -63,3 +65,68 @@ def test_the_same_rate_and_nothing_pass_unchanged() -> None:
     same = StreamResampler(16_000, 16_000)
     assert np.array_equal(same.push(pcm), pcm)
     assert len(same.push(pcm[:0], last=True)) == 0
+
+
+# --- the short FIR of phone lines and replies ---
+
+PHONE_RATIOS = [(16_000, 8000), (8000, 16_000), (22_050, 8000), (24_000, 8000), (22_050, 16_000)]
+
+
+def level_db(pcm: Pcm) -> float:
+    middle = pcm[400:-400].astype(np.float64)
+    return float(20 * np.log10(np.sqrt((middle**2).mean()) / (16000 / np.sqrt(2)) + 1e-9))
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [*PHONE_RATIOS, (22_050, 24_000), (24_000, 44_100)])
+def test_the_fir_keeps_a_tone_in_its_place(from_hz: int, to_hz: int) -> None:
+    there = FirResampler(from_hz, to_hz).push(tone(from_hz), last=True)
+    assert len(there) == to_hz
+    middle = slice(to_hz // 10, -to_hz // 10)
+    assert np.abs(there[middle].astype(int) - tone(to_hz)[middle]).max() < 20
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), PHONE_RATIOS)
+def test_the_fir_holds_back_less_than_five_milliseconds(from_hz: int, to_hz: int) -> None:
+    fir = FirResampler(from_hz, to_hz)
+    assert 0 < fir.held_back_samples * 1000 / from_hz < 5
+    out = fir.push(tone(from_hz)[: from_hz // 50])
+    assert len(out) * 1000 / to_hz > 15
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), PHONE_RATIOS)
+def test_the_fir_keeps_the_telephones_band_and_nothing_above(from_hz: int, to_hz: int) -> None:
+    for frequency_hz in (300.0, 1000.0, 3000.0, 3400.0):
+        kept = FirResampler(from_hz, to_hz).push(tone(from_hz, 1.0, frequency_hz), last=True)
+        assert level_db(kept) == pytest.approx(0, abs=0.1)
+    for frequency_hz in (to_hz * 0.51, to_hz * 0.6, to_hz * 0.9):
+        if to_hz < from_hz and frequency_hz < from_hz / 2:
+            gone = FirResampler(from_hz, to_hz).push(tone(from_hz, 1.0, frequency_hz), last=True)
+            assert level_db(gone) < -60
+
+
+@given(
+    ratio=st.sampled_from(PHONE_RATIOS),
+    cuts=st.lists(st.integers(0, 2000), max_size=12),
+    seed=st.integers(0, 9),
+)
+def test_chunks_of_any_length_give_the_same_stream(
+    ratio: tuple[int, int], cuts: list[int], seed: int
+) -> None:
+    source = np.random.default_rng(seed).integers(-32768, 32768, 2000).astype(np.int16)
+    whole = FirResampler(*ratio).push(source, last=True)
+    fir = FirResampler(*ratio)
+    pieces = [fir.push(piece) for piece in np.split(source, sorted(cuts))]
+    pieces.append(fir.push(source[:0], last=True))
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert len(whole) == -(-2000 * ratio[1] // ratio[0])
+
+
+def test_the_fir_passes_the_same_rate_and_clips_what_is_too_loud() -> None:
+    pcm = tone(16_000, 0.1)
+    assert np.array_equal(FirResampler(16_000, 16_000).push(pcm), pcm)
+    square = np.where(tone(16_000) > 0, 32767, -32768).astype(np.int16)
+    narrow = FirResampler(16_000, 8000).push(square, last=True)
+    assert (
+        np.sign(narrow[100:-100:4].astype(int)).tolist()
+        == np.sign(resample(square, 16_000, 8000)[100:-100:4].astype(int)).tolist()
+    )
