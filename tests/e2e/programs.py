@@ -17,7 +17,7 @@ from desktop_voice.storage.settings_file import SettingsFile
 
 Json = dict[str, Any]
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 _LONGEST_LINE = 1 << 24
 _ROOT = Path(__file__).parents[2]
 

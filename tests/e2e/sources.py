@@ -7,7 +7,7 @@ import os
 
 from tests.helpers.virtual_sound import VirtualSound
 
-_WAIT_S = 20.0
+_WAIT_S = 60.0
 
 
 async def readers(sound: VirtualSound, pid: int) -> int:

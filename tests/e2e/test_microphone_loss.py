@@ -38,8 +38,8 @@ async def is_answered_when_spoken(app: Program, sound: VirtualSound, question: P
     await app.until("state", state="armed")
     await asyncio.to_thread(sound.play_into_microphone, question)
     await app.until("wake")
-    await app.until("user_turn", source="voice")
-    assert "forty-four" in (await app.until("assistant_turn"))["heard"]
+    turn = await app.until("user_turn", source="voice")
+    assert "forty-four" in (await app.until("assistant_turn"))["heard"], turn["text"]
 
 
 async def test_without_a_microphone_the_app_says_so_answers_what_is_typed_and_waits_for_one(

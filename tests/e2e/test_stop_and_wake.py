@@ -57,8 +57,8 @@ async def test_the_wake_word_cuts_a_reply_and_the_next_question_is_answered(
         cut = await app.until("assistant_turn")
         assert len(cut["heard"]) < len(cut["text"])
         await app.until("barge_in", by="wake_word")
-        await app.until("user_turn", source="voice")
-        assert "forty-four" in (await app.until("assistant_turn"))["heard"]
+        turn = await app.until("user_turn", source="voice")
+        assert "forty-four" in (await app.until("assistant_turn"))["heard"], turn["text"]
 
 
 async def test_a_stopped_reply_is_silent_at_once(

@@ -22,7 +22,7 @@ from desktop_voice.speech.stt.recogniser import SpeechToText
 
 CLEAR_REPLY = "It is raining in Paris, but on Monday you can visit the garden and the old castle."
 """A reply that a recogniser understands well in a synthetic voice."""
-MOST_WORDS = 0.7
+MOST_WORDS = 0.6
 """The least share of words that tells a reply from every other one."""
 ALL_OF_IT = 0.9
 """The least share of its sound that was played when nothing of it was lost."""

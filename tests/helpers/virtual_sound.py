@@ -25,7 +25,7 @@ _SPEAKER = "speaker"
 _MICROPHONE = "microphone"
 _MICROPHONE_INLET = "microphone_inlet"
 _TOOLS = ("pulseaudio", "pactl", "paplay", "parecord")
-_READY_S = 10.0
+_READY_S = 30.0
 
 # Without norewinds the first block of a stream comes up to 2 s late.
 _SERVER = """\
