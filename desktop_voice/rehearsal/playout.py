@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
 from desktop_voice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ, Pcm, duration_ms
+
+_GAP_S = 0.3
 
 
 class Playout:
@@ -18,7 +21,7 @@ class Playout:
     for all marks when the queue is cleared: as all three carriers do. Event loop only.
 
     Attributes:
-        underruns: How often the queue ran dry in the middle of a frame.
+        underruns: How often the queue ran dry and got more within 300 ms: gaps inside speech.
     """
 
     def __init__(self) -> None:
@@ -27,6 +30,7 @@ class Playout:
         self._samples = 0
         self._drained = asyncio.Event()
         self._drained.set()
+        self._dry_since_s: float | None = None
         self.underruns = 0
 
     @property
@@ -37,6 +41,9 @@ class Playout:
     def play(self, pcm: Pcm) -> None:
         """Add 16 kHz samples at the end."""
         if len(pcm):
+            if self._dry_since_s is not None:
+                self.underruns += time.monotonic() - self._dry_since_s < _GAP_S
+                self._dry_since_s = None
             self._items.append(pcm)
             self._samples += len(pcm)
             self._drained.clear()
@@ -55,6 +62,7 @@ class Playout:
         self._played = []
         self._samples = 0
         self._drained.set()
+        self._dry_since_s = None
         for mark in marks:
             mark()
 
@@ -81,9 +89,9 @@ class Playout:
             if len(taken) < len(item):
                 self._items.appendleft(item[len(taken) :])
         self._samples -= filled
-        if not filled:
+        if not filled and not self._drained.is_set():
             self._drained.set()
-        self.underruns += 0 < filled < FRAME_SAMPLES
+            self._dry_since_s = time.monotonic()
         for mark in played:
             mark()
         return frame if filled else None
