@@ -45,7 +45,12 @@ class Call:
     callee: str
 
 
-Action = StopTalking | SetMuted | SetVolume | ChangeVolume | RepeatLast | Call
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """End the phone call that this conversation is on, once the reply was heard."""
+
+
+Action = StopTalking | SetMuted | SetVolume | ChangeVolume | RepeatLast | Call | EndCall
 
 
 @dataclass(frozen=True, slots=True)
