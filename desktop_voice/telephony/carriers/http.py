@@ -106,6 +106,7 @@ class CarrierHttp:
             UncertainError: The request may have been carried out, nobody knows.
             PhoneError: It was not.
         """
+        uncertain: errors.UncertainError | None = None
         for attempt in range(_ATTEMPTS):
             try:
                 answer, retry_after_s = await self._attempt(method, path, query, form, body)
@@ -114,6 +115,8 @@ class CarrierHttp:
                 problem = self._problem(answer)
             except PhoneError as error:
                 problem, retry_after_s = error, None
+            if isinstance(problem, errors.UncertainError) and method != "GET":
+                uncertain = problem
             wait_s = self._wait_s(attempt, retry_after_s)
             is_last = attempt == _ATTEMPTS - 1 or wait_s > _LONGEST_WAIT_S
             _log.info(
@@ -125,7 +128,8 @@ class CarrierHttp:
                 is_repeated=is_repeatable and problem.retryable and not is_last,
             )
             if not is_repeatable or not problem.retryable or is_last:
-                raise problem from None
+                # A later refusal does not tell what became of an attempt whose answer was lost.
+                raise (uncertain or problem) from None
             await self._sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")
 
@@ -164,7 +168,10 @@ class CarrierHttp:
         if content is None and response.status < 300:
             raise errors.no_answer(self._carrier) from None
         answer = Answer(response.status, content or {}, _date(response.headers.get("Date", "")))
-        return answer, _retry_after_s(response.headers.get("Retry-After", ""), answer.date)
+        after = response.headers.get("Retry-After", "")
+        if not after and response.status == 429:
+            after = response.headers.get("X-RateLimit-Reset", "")
+        return answer, _retry_after_s(after, answer.date)
 
     def _problem(self, answer: Answer) -> PhoneError:
         if answer.status == 429:
