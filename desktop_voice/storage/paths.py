@@ -41,6 +41,11 @@ class AppPaths:
         return self.data / "alarms-talk.json"
 
     @property
+    def calls_file(self) -> Path:
+        """The database of calls; its backups stand in a folder beside it."""
+        return self.data / "calls" / "calls.db"
+
+    @property
     def vault_file(self) -> Path:
         """The encrypted file with the keys; its backup and its lock stand beside it."""
         return self.data / "vault" / "keys.vault"
