@@ -27,6 +27,8 @@ _ACCOUNT_SECRETS = {
     CarrierName.TELNYX: ("connection id", "telnyx_connection_id"),
     CarrierName.PLIVO: ("Auth ID", "plivo_auth_id"),
 }
+FORBIDDEN = "CARRIER-04"
+NOT_IN_PROGRESS = "CARRIER-16"
 
 
 class UncertainError(PhoneError):
@@ -68,7 +70,7 @@ def key_refused(carrier: CarrierName) -> PhoneError:
 def account_forbidden(carrier: CarrierName) -> PhoneError:
     """HTTP 403 that is about the account."""
     return PhoneError(
-        "CARRIER-04",
+        FORBIDDEN,
         f"{title_of(carrier)} forbids this account to do that (403).",
         "The account may be suspended, the token an old one, or it belongs to a sub-account: "
         f"verify all three in the {title_of(carrier)} console.",
@@ -183,7 +185,7 @@ def caller_id_refused(carrier: CarrierName) -> PhoneError:
 def call_not_in_progress(carrier: CarrierName) -> PhoneError:
     """The call is not in a state in which that can be done."""
     return PhoneError(
-        "CARRIER-16",
+        NOT_IN_PROGRESS,
         f"{title_of(carrier)} says that the call is not going on, so nothing was changed.",
         "Wait until the call is answered; if it is over, there is nothing to do.",
     )
@@ -249,4 +251,13 @@ def carrier_failed(carrier: CarrierName, status: int) -> UncertainError:
         f"{title_of(carrier)} has a fault of its own at the moment ({status}).",
         "Try again in a minute; the carrier's status page may say more.",
         retryable=True,
+    )
+
+
+def no_keys(carrier: CarrierName) -> PhoneError:
+    """Digits that no telephone has."""
+    return PhoneError(
+        "CARRIER-24",
+        f"{title_of(carrier)} was not asked: these are no telephone keys.",
+        "Use 0 to 9, *, #, A to D, and w for a pause of half a second.",
     )

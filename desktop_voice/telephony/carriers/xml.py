@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
 from xml.etree import ElementTree
 
 from desktop_voice.telephony.carriers.carrier import WebhookReply
@@ -44,3 +46,13 @@ def document(root: Element) -> str:
 def reply(root: Element) -> WebhookReply:
     """Return the document as the answer to a webhook."""
     return WebhookReply(200, "application/xml; charset=utf-8", document(root).encode())
+
+
+def once(url: str) -> str:
+    """Return an address that is fetched once: two redirects to ``url`` are then two deliveries.
+
+    Without it their signed content could be the same, and the second would pass for a repetition.
+    """
+    parts = urlsplit(url)
+    query = f"{parts.query}&" if parts.query else ""
+    return urlunsplit(parts._replace(query=f"{query}once={secrets.token_urlsafe(6)}"))
