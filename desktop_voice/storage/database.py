@@ -151,7 +151,8 @@ class Database:
                 "STORE-06", "The database of calls is closed.", "Start Desktop Voice again."
             )
         try:
-            return await self._loop.run_in_executor(self._executor, work)
+            # What was asked for is done, even if whoever asked is cancelled meanwhile.
+            return await asyncio.shield(self._loop.run_in_executor(self._executor, work))
         except DAMAGE as error:
             raise StoreError(
                 "STORE-01",

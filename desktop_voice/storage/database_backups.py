@@ -68,15 +68,15 @@ class Backups:
         try:
             _copy(connection, unfinished)
             digest = _sha256(unfinished)
-            stamp = now.astimezone(UTC).strftime(_STAMP)
-            path = self._folder / f"{self._stem}-{stamp}Z-{digest}.db"
+            at = now.astimezone(UTC).replace(microsecond=0)
+            path = self._folder / f"{self._stem}-{at:{_STAMP}}Z-{digest}.db"
             os.replace(unfinished, path)
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
         for old in [backup for backup in self.all() if backup.path != path][max(0, kept - 1) :]:
             old.path.unlink(missing_ok=True)
-        return Backup(path, now.astimezone(UTC), digest)
+        return Backup(path, at, digest)
 
     def newest_good(self) -> Backup | None:
         """Return the newest copy whose content is unchanged, or None."""
