@@ -1,6 +1,7 @@
 """Plivo XML as the carrier reads it: strict, into a list of verbs (protocol: Plivo, "XML").
 
-What the carrier cannot execute is an error; what it silently ignores is noted.
+What the carrier cannot execute is an error; what it silently ignores is noted. Elements that play
+or record files are not rehearsed and count as errors.
 """
 
 from __future__ import annotations
@@ -104,7 +105,6 @@ _ENDLESS = 86_400 * 365
 _ATTRIBUTES: dict[str, dict[str, Check]] = {
     "Response": {},
     "Speak": {"voice": _anything, "language": _anything, "loop": _number(0, 1000)},
-    "Play": {"loop": _number(0, 1000)},
     "Wait": {
         "length": _number(1, _ENDLESS),
         "silence": _TRUTH,
@@ -166,7 +166,6 @@ _ATTRIBUTES: dict[str, dict[str, Check]] = {
 _NESTED: dict[str, tuple[str, ...]] = {
     "Response": (
         "Speak",
-        "Play",
         "Wait",
         "GetInput",
         "Redirect",
@@ -175,14 +174,13 @@ _NESTED: dict[str, tuple[str, ...]] = {
         "DTMF",
         "Dial",
     ),
-    "GetInput": ("Speak", "Play"),
+    "GetInput": ("Speak",),
     "Dial": ("Number",),
 }
 _TEXT: dict[str, Check] = {
     "Speak": lambda text: (
         "" if text and len(text) <= MAX_SPEAK_CHARS else f"needs 1 to {MAX_SPEAK_CHARS} characters"
     ),
-    "Play": _HTTP,
     "Redirect": _HTTP,
     "Stream": _SOCKET,
     "DTMF": lambda text: (

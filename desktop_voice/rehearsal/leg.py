@@ -1,0 +1,42 @@
+"""A second leg: another number is called for a call, and their far ends hear each other."""
+
+from __future__ import annotations
+
+from desktop_voice.rehearsal.bridge import bridge
+from desktop_voice.rehearsal.network import Cause, Network, NetworkCall, State
+
+
+class _Leg:
+    """The side of the second leg, of which the app is told through the first one."""
+
+    def __init__(self, carrier: str) -> None:
+        self.name = carrier
+
+    def on_state(self, call: NetworkCall) -> None:
+        """Nothing follows from the leg's states."""
+
+
+async def connect(
+    call: NetworkCall,
+    network: Network,
+    ref: str,
+    to_number: str,
+    *,
+    from_number: str,
+    ring_timeout_s: float,
+    time_limit_s: float,
+) -> NetworkCall:
+    """Call ``to_number`` and stay until either ends; return the leg, which has ended then."""
+    leg = network.call_out(
+        _Leg(call.carrier),
+        ref,
+        from_number,
+        to_number,
+        ring_timeout_s=ring_timeout_s,
+        time_limit_s=time_limit_s,
+    )
+    try:
+        await bridge(call, leg)
+    finally:
+        leg.end(Cause.COMPLETED if leg.state is State.IN_PROGRESS else Cause.CANCELLED, "network")
+    return leg
