@@ -47,12 +47,14 @@ class CarrierVoice:
 
     async def say(self, call: NetworkCall, text: str, *, voice: str = "en-us") -> None:
         """Play ``text`` after what is queued; return when it has been played or was cleared."""
-        call.playout.play(await self._engines.speak(text, voice=voice))
+        call.playout.play(await self.speak(call, text, voice=voice))
         await call.playout.drained()
 
-    async def speak(self, text: str, *, voice: str = "en-us") -> Pcm:
-        """Return ``text`` as 16 kHz sound."""
-        return await self._engines.speak(text, voice=voice)
+    async def speak(self, call: NetworkCall, text: str, *, voice: str = "en-us") -> Pcm:
+        """Return ``text`` as 16 kHz sound for ``call``; reported as ``carrier_said``."""
+        pcm = await self._engines.speak(text, voice=voice)
+        call.report("carrier_said", {"text": text})
+        return pcm
 
     async def listen(
         self, call: NetworkCall, hearing: Hearing, *, end_silence_ms: int = 800

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -178,6 +178,11 @@ class NetworkCall:
         self._ended.set()
         self._move(State.ENDED)
 
+    def far_hangs_up(self) -> None:
+        """The far end hangs up, or gives up while it rings."""
+        answered = self.state is State.IN_PROGRESS
+        self.end(Cause.COMPLETED if answered else Cause.CANCELLED, "far_end")
+
     async def ended(self) -> None:
         """Wait for the end."""
         await self._ended.wait()
@@ -212,7 +217,30 @@ class NetworkCall:
     def send_digits(self, digits: str) -> None:
         """Let the far end hear keys from the app; reported as ``far_digits``."""
         self.handset.hear_digits(digits)
-        self._network.reports.report("far_digits", {"ref": self.ref, "digits": digits})
+        self.report("far_digits", {"digits": digits})
+
+    def report(self, kind: str, fields: Mapping[str, object]) -> None:
+        """Report something about this call."""
+        self._network.reports.report(kind, {"ref": self.ref, "carrier": self.carrier, **fields})
+
+    def describe(self) -> dict[str, object]:
+        """Return where the call stands, ready for JSON; at the end with what was measured."""
+        fields: dict[str, object] = {
+            "ref": self.ref,
+            "carrier": self.carrier,
+            "direction": self.direction,
+            "from": self.from_number,
+            "to": self.to_number,
+            "state": self.state.value,
+        }
+        if self.ending is not None:
+            fields |= {
+                "cause": self.ending.cause.value,
+                "by": self.ending.by,
+                "duration_s": round(self.duration_s, 3),
+                **self.clock.figures(),
+            }
+        return fields
 
     def start(self) -> None:
         """Begin to live: ringing, the far end's behaviour, the limits. Called by the network."""
@@ -262,6 +290,8 @@ class NetworkCall:
             asyncio.create_task(self.clock.run()),
             asyncio.create_task(self.far_end.run()),
         ]
+        for task in tasks:
+            task.add_done_callback(self._sound_stopped)
         try:
             await self._end_unless_over(self.time_limit_s, Cause.TIME_LIMIT, "network")
         finally:
@@ -270,6 +300,10 @@ class NetworkCall:
             for result in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(result, Exception):
                     raise result
+
+    def _sound_stopped(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.end(Cause.FAILED, "network")
 
     async def _end_unless_over(self, after_s: float, cause: Cause, by: Party) -> None:
         if not await self._over_within(after_s):
@@ -388,22 +422,7 @@ class Network:
 
     def report_call(self, call: NetworkCall) -> None:
         """Report where a call stands; at the end with what was measured on it."""
-        fields: dict[str, object] = {
-            "ref": call.ref,
-            "carrier": call.carrier,
-            "direction": call.direction,
-            "from": call.from_number,
-            "to": call.to_number,
-            "state": call.state.value,
-        }
-        if call.ending is not None:
-            fields |= {
-                "cause": call.ending.cause.value,
-                "by": call.ending.by,
-                "duration_s": round(call.duration_s, 3),
-                **call.clock.figures(),
-            }
-        self.reports.report("call", fields)
+        self.reports.report("call", call.describe())
 
     async def close(self) -> None:
         """End every call and stop everything."""

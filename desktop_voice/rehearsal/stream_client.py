@@ -37,8 +37,8 @@ class StreamDialect(Protocol):
     def opening(self) -> Sequence[Message]:
         """The messages before the first sound."""
 
-    def media(self, pcm: Pcm, at_ms: int) -> Message:
-        """20 ms of the far end (16 kHz), ``at_ms`` after the stream's start."""
+    def media(self, pcm: Pcm, at_ms: int) -> Message | None:
+        """20 ms of the far end (16 kHz), ``at_ms`` after the stream's start; ``None``: not sent."""
 
     def digit(self, key: str) -> Message | None:
         """A key of the far end, if the carrier tells it here."""
@@ -53,8 +53,11 @@ class StreamDialect(Protocol):
             ValueError: It is not one that the carrier knows; reported as a violation.
         """
 
-    async def outbox(self) -> Message:
-        """Wait for the next message that is due later, such as a mark that has been played."""
+    async def outbox(self) -> Message | None:
+        """Wait for the next message that is due later, such as a mark that has been played.
+
+        ``None`` ends the stream, because the app asked for that in a message.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ class StreamClient:
         tasks = {
             "app": asyncio.create_task(self._receive(socket)),
             "call": asyncio.create_task(self._send_sound(socket)),
-            "failed": asyncio.create_task(self._send_later(socket)),
+            "later": asyncio.create_task(self._send_later(socket)),
         }
         if self._fault is not None:
             tasks["fault"] = asyncio.create_task(self._go_wrong(socket, self._fault))
@@ -177,7 +180,7 @@ class StreamClient:
                 raise error
         if tasks["call"] in done and not self._call.live:
             return StreamEnd("call", connected=True)
-        if tasks["app"] in done:
+        if tasks["app"] in done or tasks["later"] in done:
             return StreamEnd("app", connected=True)
         return StreamEnd("failed", connected=True)
 
@@ -186,7 +189,7 @@ class StreamClient:
             if self._stalled:
                 await asyncio.Event().wait()
             if message.type is not aiohttp.WSMsgType.TEXT:
-                self._violation("a frame that is not text on a media stream")
+                self._violation("a frame that is not text on a stream")
                 continue
             try:
                 content = json.loads(message.data)
@@ -196,7 +199,7 @@ class StreamClient:
                     self._arrivals.add()
                 answers = self._dialect.take(content)
             except (ValueError, KeyError, TypeError) as error:
-                self._violation(f"on the media stream: {error}")
+                self._violation(f"on the stream: {error}")
                 continue
             for answer in answers:
                 await _send(socket, answer)
@@ -223,8 +226,8 @@ class StreamClient:
                     await _send(socket, message)
 
     async def _send_later(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        while True:
-            await _send(socket, await self._dialect.outbox())
+        while (message := await self._dialect.outbox()) is not None:
+            await _send(socket, message)
 
     async def _go_wrong(self, socket: aiohttp.ClientWebSocketResponse, fault: Fault) -> None:
         await asyncio.sleep(fault.after_ms / 1000)

@@ -1,0 +1,210 @@
+"""The rehearsal's control: commands come in, reports go out, the REST API is served beside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from desktop_voice.core.errors import CommandError, DesktopVoiceError
+from desktop_voice.rehearsal.carrier_voice import CarrierVoice
+from desktop_voice.rehearsal.carriers import CARRIERS
+from desktop_voice.rehearsal.dialect import Dialect, Exchange
+from desktop_voice.rehearsal.far_end import FarEnd
+from desktop_voice.rehearsal.far_end_plan import read_plan
+from desktop_voice.rehearsal.faults import KINDS, WHERES, Fault, Faults
+from desktop_voice.rehearsal.network import Network, NetworkCall, is_e164
+from desktop_voice.rehearsal.reports import Report, Reporter
+from desktop_voice.rehearsal.speech_engines import SpeechEngines
+from desktop_voice.rehearsal.tunnel import Tunnel
+from desktop_voice.rehearsal.twilio_dialect import TwilioDialect
+
+_STALLED_REST_S = 60.0
+
+
+class Control:
+    """The whole rehearsal in one object. Event loop only; used as an async context."""
+
+    def __init__(self, sink: Callable[[Report], None]) -> None:
+        self._reports = Reporter(sink)
+        self._faults = Faults()
+        self._tunnel = Tunnel()
+        self._engines = SpeechEngines()
+        self._network = Network(self._reports, self._far_end)
+        exchange = Exchange(
+            self._network,
+            CarrierVoice(self._engines),
+            self._tunnel,
+            self._faults,
+            self._reports,
+        )
+        dialects = [make(exchange) for make in CARRIERS]
+        self._dialects = {dialect.name: dialect for dialect in dialects}
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Control:
+        """Serve the REST APIs on a free port of 127.0.0.1 and report ``ready``."""
+        app = web.Application()
+        for dialect in self._dialects.values():
+            inner = web.Application(middlewares=[self._trouble(dialect)])
+            inner.add_routes(dialect.routes())
+            app.add_subapp(f"/{dialect.name}", inner)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        await self._engines.load()
+        self.port = self._runner.addresses[0][1]
+        self._reports.report("ready", self._card())
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """End every call and close everything."""
+        await self._network.close()
+        for dialect in self._dialects.values():
+            await dialect.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._engines.close()
+
+    def do(self, command: Mapping[str, object]) -> None:
+        """Carry out a command; what is wrong with it is reported as ``error``."""
+        handlers: dict[object, Callable[[dict[str, object]], None]] = {
+            "tunnel": self._open_tunnel,
+            "far_end": self._expect_far_end,
+            "dial": self._dial,
+            "fault": self._fault,
+            "far_hang_up": self._far_hang_up,
+            "sign_with": self._sign_with,
+            "calls": self._list_calls,
+        }
+        fields = dict(command)
+        kind = fields.pop("do", None)
+        try:
+            handler = handlers.get(kind)
+            if handler is None:
+                raise _wrong(f"there is no command {kind!r}")
+            handler(fields)
+        except DesktopVoiceError as error:
+            self._reports.report("error", {"code": error.code, "what": error.what, "do": error.do})
+
+    def _open_tunnel(self, fields: dict[str, object]) -> None:
+        base, origin = _take(fields, "public_base"), _take(fields, "origin")
+        if not base.startswith("https://") or not origin.startswith("http://127.0.0.1:"):
+            raise _wrong("a tunnel leads from https:// to http://127.0.0.1:")
+        self._tunnel.open(base, origin)
+
+    def _expect_far_end(self, fields: dict[str, object]) -> None:
+        number = _take(fields, "number")
+        if not is_e164(number):
+            raise _wrong("number is not E.164")
+        self._network.expect_callee(number, read_plan(fields))
+
+    def _dial(self, fields: dict[str, object]) -> None:
+        dialect = self._dialect(fields)
+        caller, called = _take(fields, "from"), _take(fields, "to")
+        stir = _take(fields, "stir") if "stir" in fields else ""
+        if called != dialect.number:
+            raise _wrong(f"{dialect.name}'s number is {dialect.number}")
+        self._network.call_in(
+            dialect, dialect.new_ref(), caller, called, plan=read_plan(fields), stir=stir
+        )
+
+    def _fault(self, fields: dict[str, object]) -> None:
+        dialect = self._dialect(fields)
+        where, kind = _take(fields, "where"), _take(fields, "kind")
+        count, after_ms = fields.pop("count", 1), fields.pop("after_ms", 0)
+        if where not in WHERES or kind not in KINDS or fields:
+            raise _wrong("a fault has a where, a kind, a count and an after_ms that are known")
+        if not isinstance(count, int) or not isinstance(after_ms, int):
+            raise _wrong("count and after_ms are whole numbers")
+        self._faults.add(Fault(dialect.name, where, kind, count, after_ms))
+
+    def _far_hang_up(self, fields: dict[str, object]) -> None:
+        call = self._network.calls.get(_take(fields, "ref"))
+        if call is None:
+            raise _wrong("there is no such call")
+        call.far_hangs_up()
+
+    def _sign_with(self, fields: dict[str, object]) -> None:
+        scheme = _take(fields, "scheme")
+        if scheme not in ("HMAC_SHA1", "HMAC_SHA256"):
+            raise _wrong("a scheme is HMAC_SHA1 or HMAC_SHA256")
+        self._twilio().account.sign_with_shared_key = scheme == "HMAC_SHA256"
+
+    def _list_calls(self, _fields: dict[str, object]) -> None:
+        calls = [call.describe() for call in self._network.calls.values()]
+        self._reports.report("calls", {"calls": calls})
+
+    def _dialect(self, fields: dict[str, object]) -> Dialect:
+        name = _take(fields, "carrier")
+        if name not in self._dialects:
+            raise _wrong(f"there is no carrier {name}")
+        return self._dialects[name]
+
+    def _twilio(self) -> TwilioDialect:
+        return next(d for d in self._dialects.values() if isinstance(d, TwilioDialect))
+
+    def _far_end(self, call: NetworkCall) -> FarEnd:
+        return FarEnd(
+            call.plan, call.handset, self._engines, hang_up=call.far_hangs_up, report=call.report
+        )
+
+    def _card(self) -> dict[str, object]:
+        key = self._twilio().account.shared_key
+        return {
+            "port": self.port,
+            "credentials": {name: d.credentials for name, d in self._dialects.items()},
+            "numbers": {name: d.number for name, d in self._dialects.items()},
+            "shared_keys": {"twilio": {"key_id": key.key_id, "secret": key.secret}},
+        }
+
+    def _trouble(self, dialect: Dialect) -> Callable[..., Awaitable[web.StreamResponse]]:
+        """Return the middleware that applies the faults of one carrier's REST API."""
+
+        @web.middleware
+        async def trouble(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            creates = dialect.creates_a_call(request)
+            fault = (
+                self._faults.take(dialect.name, "rest:create", "rest:any")
+                if creates
+                else self._faults.take(dialect.name, "rest:any")
+            )
+            if fault is None:
+                return await handler(request)
+            await request.read()
+            if fault.kind.isdigit():
+                return dialect.refusal(int(fault.kind))
+            if fault.kind == "garbage":
+                return web.Response(text="<html>Bad gateway", content_type="text/html")
+            if fault.kind in ("timeout", "stall"):
+                await asyncio.sleep(fault.after_ms / 1000 or _STALLED_REST_S)
+            elif fault.kind == "delay":
+                await asyncio.sleep(fault.after_ms / 1000)
+                return await handler(request)
+            elif fault.kind == "lost_reply":
+                await handler(request)
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=502)
+
+        return trouble
+
+
+def _take(fields: dict[str, object], name: str) -> str:
+    value = fields.pop(name, None)
+    if not isinstance(value, str):
+        raise _wrong(f"{name} is missing or not a text")
+    return value
+
+
+def _wrong(what: str) -> CommandError:
+    return CommandError(
+        "REHEARSE-02",
+        f"The rehearsal does not understand the command: {what}.",
+        "Correct the command; the user guide lists them.",
+    )
