@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 _BESIDE_THE_REPOSITORY = Path(__file__).parents[2].parent / "shared" / "specs"
@@ -30,7 +30,7 @@ class CarrierSpec:
 
         The published schemas accept unknown fields, and so would a misspelt one.
         """
-        resource = Resource(contents=self.document, specification=DRAFT202012)
+        resource = DRAFT202012.create_resource(self.document)
         registry: Registry[Any] = Registry().with_resource(_URI, resource)
         schema = {"$ref": f"{_URI}#/{'/'.join(path)}"}
         Draft202012Validator(schema, registry=registry).validate(body)

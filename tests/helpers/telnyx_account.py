@@ -182,9 +182,9 @@ def bad_signatures(good: WebhookRequest) -> Iterator[Bad]:
         is_same = base64.b64decode(at[:-1] + spare + "==") == raw
         if is_same and at[-1] != spare:
             spellings[f"same bytes, other text {index}"] = at[:-1] + spare + "=="
-    for at in (0, 1, 4, 44, 87, 88):
+    for place in (0, 1, 4, 44, 87, 88):
         for blank in (" ", "\n", "\t", "\r\n", " "):
-            spellings[f"{blank!r} at {at}"] = text[:at] + blank + text[at:]
+            spellings[f"{blank!r} at {place}"] = text[:place] + blank + text[place:]
     for size in range(0, 64, 4):
         spellings[f"{size} bytes"] = coded(raw[:size])
     for size in (65, 66, 72, 96, 128):

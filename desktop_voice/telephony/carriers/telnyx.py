@@ -5,8 +5,9 @@ Source: the published description of the Call Control API, version 2.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from urllib.parse import quote
 
 from desktop_voice.core.calls import CarrierName, EndReason
@@ -55,9 +56,12 @@ class TelnyxCarrier:
     Args:
         api_base: Stands for ``https://api.telnyx.com``; empty: that one.
         language: What the carrier's own voice and ear speak, like ``en-US``.
+        deadline_s: The longest that one request may take.
+        sleep: Waits between attempts.
     """
 
     name = CarrierName.TELNYX
+    account = ""
     takes_documents = False
     capabilities = frozenset(
         {
@@ -75,6 +79,8 @@ class TelnyxCarrier:
         clock: Clock,
         api_base: str = "",
         language: str = "en-US",
+        deadline_s: float = 10.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._key = credentials.verifier
         self._connection_id = credentials.connection_id
@@ -85,6 +91,8 @@ class TelnyxCarrier:
             f"{api_base or _API_BASE}/v2",
             {"Authorization": f"Bearer {credentials.api_key}"},
             telnyx_errors.diagnose,
+            deadline_s=deadline_s,
+            sleep=sleep,
         )
 
     async def place(self, order: PlaceOrder) -> str:

@@ -40,8 +40,8 @@ _VOICES = {
     "es-ES": "Lucia",
     "es-MX": "Mia",
     "es-US": "Lupe",
-    "fr-CA": "Gabrielle",
     "fr-FR": "Lea",
+    "fr-CA": "Gabrielle",
     "it-IT": "Bianca",
     "ja-JP": "Kazuha",
     "ko-KR": "Seoyeon",
@@ -52,7 +52,8 @@ _VOICES = {
     "pt-PT": "Ines",
     "sv-SE": "Elin",
 }
-"""Amazon Polly's neural voices, by the languages that ``speak`` knows."""
+"""Amazon Polly's neural voices, by languages that ``speak`` knows; a dialect without one takes the
+first of its language."""
 _EAR_LANGUAGES = {"he": "iw", "nb": "no", "nn": "no"}
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+")
 
