@@ -150,7 +150,8 @@ class PlivoProgram:
             finish_on_key="" if finish == "none" else finish,
             num_digits=int(verb.attribute("numDigits", _ACTION_DEFAULTS["numDigits"])),
         )
-        prompts = [await self._exchange.voice.speak(spoken.text) for spoken in verb.nested]
+        voice = self._exchange.voice
+        prompts = [await voice.speak(spoken.text, call=self._call) for spoken in verb.nested]
         result = await gather(self._call, self._exchange.voice, prompts, rules)
         if not self._call.live or not (result.text or result.digits):
             return None

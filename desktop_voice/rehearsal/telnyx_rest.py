@@ -1,0 +1,256 @@
+"""Telnyx's REST requests as the carrier answers them (protocol: Telnyx, "Call Control v2")."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from desktop_voice.rehearsal import telnyx_errors as refusals
+from desktop_voice.rehearsal.dialect import Exchange
+from desktop_voice.rehearsal.network import NetworkCall, State
+from desktop_voice.rehearsal.telnyx_account import TelnyxAccount
+from desktop_voice.rehearsal.telnyx_call import TelnyxCall
+from desktop_voice.rehearsal.telnyx_commands import SHAPES, check
+from desktop_voice.rehearsal.telnyx_errors import TelnyxRefusalError
+from desktop_voice.rehearsal.telnyx_events import iso_time
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_COMMAND_LIFE_S = 60.0
+_RING_TIMEOUT_S = 30
+_TIME_LIMIT_S = 14_400
+_NO_COMMANDS = ("dial", "application")
+
+
+class Calls(Protocol):
+    """Where the dialect keeps its calls."""
+
+    def dial(self, body: Mapping[str, Any]) -> TelnyxCall:
+        """Begin an outgoing call."""
+
+    def find(self, ref: str) -> TelnyxCall | None:
+        """Return a call by its call control id."""
+
+
+class TelnyxRest:
+    """The resources of one account. Event loop only."""
+
+    def __init__(self, exchange: Exchange, account: TelnyxAccount, calls: Calls) -> None:
+        self._exchange = exchange
+        self._account = account
+        self._calls = calls
+        self._commands: dict[tuple[str, str], tuple[float, dict[str, object]]] = {}
+
+    def routes(self) -> Sequence[web.AbstractRouteDef]:
+        """All routes; what matches none of them is refused as the carrier does."""
+        call, application = "/v2/calls/{ref}", "/v2/call_control_applications"
+        table: list[tuple[str, str, Handler]] = [
+            ("POST", "/v2/calls", self._dial),
+            ("GET", call, self._fetch_call),
+            ("POST", f"{call}/actions/{{action}}", self._command),
+            ("GET", "/v2/connections/{connection_id}/active_calls", self._active_calls),
+            ("GET", "/v2/phone_numbers", self._numbers),
+            ("GET", application, self._applications),
+            ("GET", f"{application}/{{id}}", self._application),
+            ("PATCH", f"{application}/{{id}}", self._update_application),
+            ("GET", "/v2/balance", self._balance),
+        ]
+        return [
+            *(web.route(method, path, self._checked(handler)) for method, path, handler in table),
+            web.route("*", "/{elsewhere:.*}", self._checked(self._no_such_path)),
+        ]
+
+    def _checked(self, handler: Handler) -> Handler:
+        """Check the key first, and word refusals."""
+
+        async def checked(request: web.Request) -> web.StreamResponse:
+            try:
+                scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+                if scheme != "Bearer" or not hmac.compare_digest(
+                    key.encode(), self._account.api_key.encode()
+                ):
+                    raise refusals.by_status(401)
+                return await handler(request)
+            except TelnyxRefusalError as refusal:
+                if refusal.code != "90018":  # the call may have ended while this was on its way
+                    self._violation(f"{request.method} {request.path} refused: {refusal}")
+                return refusal.response()
+
+        return checked
+
+    async def _body(self, request: web.Request, action: str) -> dict[str, Any]:
+        raw = await request.read()
+        if raw and request.content_type != "application/json":
+            raise refusals.by_status(415)
+        try:
+            body = json.loads(raw) if raw else {}
+        except ValueError as error:
+            raise TelnyxRefusalError(
+                "10023", "Invalid JSON", "The supplied JSON is invalid.", status=400
+            ) from error
+        if not isinstance(body, dict):
+            raise refusals.by_status(400)
+        for ignored in check(action, body):
+            self._violation(f"{action} has no field {ignored}; it is ignored")
+        return body
+
+    async def _dial(self, request: web.Request) -> web.Response:
+        body = await self._body(request, "dial")
+        if (known := self._known("", body)) is not None:
+            return web.json_response({"data": known})
+        if body["connection_id"] != self._account.connection_id:
+            raise refusals.bad_connection()
+        if body["from"] != self._account.number:
+            self._violation("a call from a number that is not the account's own")
+        made = self._calls.dial(body)
+        data: dict[str, object] = {
+            "record_type": "call",
+            "call_control_id": made.call.ref,
+            "call_leg_id": made.ids.call_leg_id,
+            "call_session_id": made.ids.call_session_id,
+            "is_alive": False,
+        }
+        if body.get("client_state") is not None:
+            data["client_state"] = body["client_state"]
+        self._remember("", body, data)
+        return web.json_response({"data": data})
+
+    async def _command(self, request: web.Request) -> web.Response:
+        action = request.match_info["action"]
+        if action not in SHAPES or action in _NO_COMMANDS:
+            raise refusals.by_status(404)
+        made = self._find(request)
+        body = await self._body(request, action)
+        if (known := self._known(made.call.ref, body)) is not None:
+            return web.json_response({"data": known})
+        data = {"result": "ok", **made.command(action, body)}
+        self._remember(made.call.ref, body, data)
+        return web.json_response({"data": data})
+
+    def _known(self, ref: str, body: Mapping[str, Any]) -> dict[str, object] | None:
+        """Return the answer to the command of this id, if it was given within 60 s."""
+        said = self._commands.get((ref, str(body.get("command_id", ""))))
+        if said is None or time.monotonic() - said[0] > _COMMAND_LIFE_S:
+            return None
+        self._exchange.reports.report("command_repeated", {"carrier": "telnyx", "ref": ref})
+        return said[1]
+
+    def _remember(self, ref: str, body: Mapping[str, Any], data: dict[str, object]) -> None:
+        if command_id := body.get("command_id"):
+            self._commands[ref, str(command_id)] = (time.monotonic(), data)
+
+    def _find(self, request: web.Request) -> TelnyxCall:
+        made = self._calls.find(request.match_info["ref"])
+        if made is None:
+            raise refusals.no_such_call()
+        return made
+
+    async def _fetch_call(self, request: web.Request) -> web.Response:
+        made = self._find(request)
+        call = made.call
+        data: dict[str, object] = {
+            **_call_fields(made),
+            "is_alive": call.live,
+            "start_time": iso_time(call.created_s),
+        }
+        if call.ended_s is not None:
+            data["end_time"] = iso_time(call.ended_s)
+        return web.json_response({"data": data})
+
+    async def _active_calls(self, request: web.Request) -> web.Response:
+        if request.match_info["connection_id"] != self._account.connection_id:
+            raise refusals.bad_connection()
+        live = [
+            made
+            for call in self._exchange.network.live_calls("telnyx")
+            if call.state is not State.QUEUED and (made := self._calls.find(call.ref)) is not None
+        ]
+        meta = {"cursors": {"after": "", "before": ""}, "total_items": len(live)}
+        shown = [{"client_state": "", **_call_fields(made)} for made in live]
+        return web.json_response({"data": shown, "meta": meta})
+
+    async def _numbers(self, request: web.Request) -> web.Response:
+        fields = self._account.number_fields()
+        wanted = {
+            "phone_number": fields["phone_number"],
+            "status": fields["status"],
+            "connection_id": fields["connection_id"],
+        }
+        matches = all(
+            request.query.get(f"filter[{name}]", value) == value for name, value in wanted.items()
+        )
+        return self._page(request, [fields] if matches else [])
+
+    async def _applications(self, request: web.Request) -> web.Response:
+        return self._page(request, [self._account.application])
+
+    async def _application(self, request: web.Request) -> web.Response:
+        self._own_application(request)
+        return web.json_response({"data": self._account.application})
+
+    async def _update_application(self, request: web.Request) -> web.Response:
+        self._own_application(request)
+        body = await self._body(request, "application")
+        if body.get("webhook_api_version", "2") != "2":
+            self._violation("webhook_api_version is not 2: events come in the old shape")
+        application = self._account.application
+        application.update({name: body[name] for name in body if name in application})
+        application["updated_at"] = iso_time(time.time())
+        return web.json_response({"data": application})
+
+    def _own_application(self, request: web.Request) -> None:
+        if request.match_info["id"] != self._account.connection_id:
+            raise refusals.by_status(404)
+
+    async def _balance(self, _request: web.Request) -> web.Response:
+        return web.json_response({"data": self._account.balance_fields()})
+
+    async def _no_such_path(self, _request: web.Request) -> web.Response:
+        raise refusals.by_status(404)
+
+    def _page(self, request: web.Request, items: Sequence[Mapping[str, object]]) -> web.Response:
+        try:
+            size = int(request.query.get("page[size]", 20))
+            number = int(request.query.get("page[number]", 1))
+        except ValueError as error:
+            raise refusals.by_status(400) from error
+        if not 1 <= size <= 250 or number < 1:
+            raise refusals.out_of_range("/page/size", 1, 250)
+        meta = {
+            "page_number": number,
+            "page_size": size,
+            "total_pages": -(-len(items) // size),
+            "total_results": len(items),
+        }
+        shown = [dict(item) for item in items[(number - 1) * size : number * size]]
+        return web.json_response({"data": shown, "meta": meta})
+
+    def _violation(self, what: str) -> None:
+        self._exchange.reports.violation("telnyx", what)
+
+
+def call_limits(body: Mapping[str, Any]) -> tuple[float, float]:
+    """Return for how many seconds a dialled call may ring and last."""
+    return (
+        float(body.get("timeout_secs") or _RING_TIMEOUT_S),
+        float(body.get("time_limit_secs") or _TIME_LIMIT_S),
+    )
+
+
+def _call_fields(made: TelnyxCall) -> dict[str, object]:
+    call: NetworkCall = made.call
+    fields: dict[str, object] = {
+        "record_type": "call",
+        "call_control_id": call.ref,
+        "call_leg_id": made.ids.call_leg_id,
+        "call_session_id": made.ids.call_session_id,
+        "call_duration": int(call.duration_s),
+    }
+    if made.ids.client_state is not None:
+        fields["client_state"] = made.ids.client_state
+    return fields
