@@ -83,6 +83,7 @@ class PlivoCarrier:
         self._sleep = sleep
         self._webhooks = PlivoWebhooks(credentials)
         self._placed: deque[str] = deque(maxlen=_REMEMBERED)
+        self.account = credentials.auth_id
         login = f"{credentials.auth_id}:{credentials.auth_token}".encode()
         self._http = CarrierHttp(
             self.name,
@@ -108,7 +109,9 @@ class PlivoCarrier:
             ref = await self._find_created(order, began_s)
         except PhoneError as error:
             # On this request Plivo means the destination by a 403 that it does not explain.
-            raise errors.country_closed(self.name) if error.code == errors.FORBIDDEN else error
+            if error.code != errors.FORBIDDEN:
+                raise
+            raise errors.country_closed(self.name) from None
         self._placed.append(ref)
         return ref
 

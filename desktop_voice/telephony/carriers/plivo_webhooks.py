@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hmac
 from dataclasses import replace
-from urllib.parse import parse_qsl, urlsplit
 
 from desktop_voice.core.calls import EndReason
 from desktop_voice.telephony import addresses
@@ -27,7 +26,9 @@ from desktop_voice.telephony.carriers.webhook_forms import (
     event_key,
     header,
     read_form,
+    read_pairs,
     sorted_values,
+    split_url,
 )
 
 _SIGNATURE = "x-plivo-signature-v3"
@@ -80,14 +81,16 @@ class PlivoWebhooks:
             raise WebhookRefusedError("it is not a POST")
         signatures = header(request, _SIGNATURE).split(",")
         nonce = header(request, _NONCE)
-        if len(signatures) > _MOST_SIGNATURES or len(nonce) > _LONGEST_NONCE:
+        if "" in signatures or len(signatures) > _MOST_SIGNATURES or len(nonce) > _LONGEST_NONCE:
             raise WebhookRefusedError("the signature is malformed")
-        content = f"{_signed(request.url, read_form(request))}.{nonce}"
+        content = f"{_signed(request, read_form(request))}.{nonce}"
         digest = hmac.digest(self._auth_token, content.encode("utf-8", "surrogatepass"), "sha256")
         wanted = base64.b64encode(digest)
         is_good = False
-        for signature in signatures:
-            given = signature.strip(" ").encode("utf-8", "surrogatepass")
+        for place, signature in enumerate(signatures):
+            # Only the space that follows a comma belongs to the list and not to the signature.
+            own = signature.removeprefix(" ") if place else signature
+            given = own.encode("utf-8", "surrogatepass")
             is_good |= hmac.compare_digest(wanted, given)
         if not is_good:
             raise WebhookRefusedError("the signature does not match")
@@ -117,14 +120,10 @@ class PlivoWebhooks:
         return _understood(base, address.what, form)
 
 
-def _signed(url: str, form: Form) -> str:
+def _signed(request: WebhookRequest, form: Form) -> str:
     """Return what V3 signs of a POST, without the nonce."""
-    parts = urlsplit(url)
-    base = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    try:
-        pairs = parse_qsl(parts.query, keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise WebhookRefusedError("the address is malformed") from None
+    base, coded_query = split_url(request)
+    pairs = read_pairs(coded_query) if coded_query else ()
     query = "&".join(f"{name}={value}" for name, values in sorted_values(pairs) for value in values)
     fields = "".join(name + value for name, values in sorted_values(form.pairs) for value in values)
     if not fields:

@@ -31,6 +31,7 @@ from desktop_voice.telephony.carriers.webhook_forms import (
     media_type,
     read_form,
     sorted_values,
+    split_url,
 )
 
 _SIGNATURE = "x-twilio-signature"
@@ -92,6 +93,7 @@ class TwilioWebhooks:
         """Check a POST's signature. Raises WebhookRefusedError."""
         if request.method != "POST":
             raise WebhookRefusedError("it is not a POST")
+        split_url(request)
         signature = header(request, _SIGNATURE)
         if media_type(request) == "application/json":
             _check_body_hash(request)
@@ -114,7 +116,7 @@ class TwilioWebhooks:
         socket_scheme = {"https": "wss", "http": "ws", "wss": "wss", "ws": "ws"}.get(scheme)
         if request.method != "GET" or socket_scheme is None or request.body:
             raise WebhookRefusedError("it is not a handshake")
-        if "?" in rest or "#" in rest:
+        if split_url(request)[1]:
             raise WebhookRefusedError("a media address has no query")
         signature = header(request, _SIGNATURE)
         self._check(request, f"{socket_scheme}://{rest}", "", signature)

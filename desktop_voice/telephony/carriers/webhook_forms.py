@@ -14,7 +14,9 @@ from desktop_voice.telephony.carriers.carrier import WebhookRefusedError, Webhoo
 Pairs = tuple[tuple[str, str], ...]
 
 _MOST_FIELDS = 300
-_BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
+# What no encoder writes: half an escape, or characters that have to be escaped.
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})|[^\x21-\x7e]", re.ASCII)
+_PLAIN_URL = re.compile(r"[!\x24-\x7e]+", re.ASCII)
 _FORM_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -64,14 +66,34 @@ def read_form(request: WebhookRequest) -> Form:
         return Form(())
     if media_type(request) != _FORM_TYPE:
         raise WebhookRefusedError("the body is not a form")
+    return Form(read_pairs(request.body.decode("latin-1")))
+
+
+def read_pairs(coded: str) -> Pairs:
+    """Return the fields of a URL-encoded form or query that is not empty.
+
+    Raises:
+        WebhookRefusedError: It could be read in more than one way.
+    """
+    segments = coded.split("&")
+    if len(segments) > _MOST_FIELDS or _BROKEN.search(coded):
+        raise WebhookRefusedError("the form is malformed")
     try:
-        coded = request.body.decode("ascii")
-        segments = coded.split("&")
-        if len(segments) > _MOST_FIELDS or _BROKEN_PERCENT.search(coded):
-            raise WebhookRefusedError("the form is malformed")
-        return Form(tuple(_field(segment) for segment in segments))
+        return tuple(_field(segment) for segment in segments)
     except UnicodeDecodeError:
         raise WebhookRefusedError("the form is malformed") from None
+
+
+def split_url(request: WebhookRequest) -> tuple[str, str]:
+    """Return the request's address before and after its ``?``, exactly as it came.
+
+    Raises:
+        WebhookRefusedError: It holds what no request line holds.
+    """
+    base, mark, query = request.url.partition("?")
+    if not _PLAIN_URL.fullmatch(request.url) or (mark and not query):
+        raise WebhookRefusedError("the address is malformed")
+    return base, query
 
 
 def event_key(carrier: str, request: WebhookRequest, *signed: str) -> str:
