@@ -16,7 +16,7 @@ from desktop_voice.core.clock import Clock, SystemClock
 from desktop_voice.core.errors import StoreError
 from desktop_voice.storage import call_rows, consent_rows, webhook_rows
 from desktop_voice.storage.call_rows import Usage
-from desktop_voice.storage.consent_rows import AuditEntry, PairedCaller
+from desktop_voice.storage.consent_rows import AuditEntry, PairedCaller, PairingTries
 from desktop_voice.storage.database import Database, Tell
 from desktop_voice.storage.webhook_rows import Claim, StoredReply
 
@@ -159,11 +159,22 @@ class CallStore:
         )
 
     async def finish_webhook(
-        self, carrier: CarrierName, key: str, status: int, content_type: str, body: bytes
+        self,
+        carrier: CarrierName,
+        key: str,
+        status: int,
+        content_type: str,
+        body: bytes,
+        call_id: str = "",
     ) -> None:
-        """Store what the delivery ``key`` was answered; repetitions get the same."""
+        """Store what the delivery ``key`` was answered; repetitions get the same.
+
+        ``call_id`` is for a call that the delivery began; the answer is forgotten with its call.
+        """
         reply = StoredReply(status, content_type, body)
-        await self._database.write_or_owe(lambda db: webhook_rows.finish(db, carrier, key, reply))
+        await self._database.write_or_owe(
+            lambda db: webhook_rows.finish(db, carrier, key, reply, call_id)
+        )
 
     async def release_webhook(self, carrier: CarrierName, key: str) -> None:
         """Give a claim back: the next delivery of ``key`` is NEW."""
@@ -215,6 +226,10 @@ class CallStore:
     async def paired(self) -> list[PairedCaller]:
         """Return all paired callers, newest first."""
         return await self._database.read(consent_rows.paired)
+
+    async def pairing_tries(self, number: str, since: datetime) -> PairingTries:
+        """Return how often pairing codes were guessed at since then."""
+        return await self._database.read(lambda db: consent_rows.pairing_tries(db, number, since))
 
     async def count_pairing_try(
         self, number: str, since: datetime, most_of_number: int, most_in_all: int

@@ -26,6 +26,14 @@ class PairedCaller:
 
 
 @dataclass(frozen=True, slots=True)
+class PairingTries:
+    """Guesses at pairing codes: those from one number, and all of them."""
+
+    of_number: int
+    in_all: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """Something that was decided. ``detail`` holds no secret and nothing that was said."""
 
@@ -92,6 +100,15 @@ def is_paired(db: apsw.Connection, number: str) -> bool:
     return db.execute("SELECT 1 FROM paired WHERE number = ?", (number,)).get is not None
 
 
+def pairing_tries(db: apsw.Connection, number: str, since: datetime) -> PairingTries:
+    """Return how often a pairing code was guessed at since then."""
+    of_number, in_all = db.execute(
+        "SELECT coalesce(sum(number = ?), 0), count(*) FROM pairing_try WHERE at_us >= ?",
+        (number, to_us(since)),
+    ).get
+    return PairingTries(of_number, in_all)
+
+
 def count_pairing_try(
     db: apsw.Connection,
     number: str,
@@ -101,11 +118,8 @@ def count_pairing_try(
     most_in_all: int,
 ) -> bool:
     """Count a guess at a pairing code; False, and not counted, if there were enough of them."""
-    of_number, in_all = db.execute(
-        "SELECT coalesce(sum(number = ?), 0), count(*) FROM pairing_try WHERE at_us >= ?",
-        (number, to_us(since)),
-    ).get
-    if of_number >= most_of_number or in_all >= most_in_all:
+    tries = pairing_tries(db, number, since)
+    if tries.of_number >= most_of_number or tries.in_all >= most_in_all:
         return False
     db.execute("INSERT INTO pairing_try (number, at_us) VALUES (?, ?)", (number, to_us(now)))
     db.execute("DELETE FROM pairing_try WHERE at_us < ?", (to_us(now - _TRIES_KEPT),))

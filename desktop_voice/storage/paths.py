@@ -50,6 +50,11 @@ class AppPaths:
         """The encrypted file with the keys; its backup and its lock stand beside it."""
         return self.data / "vault" / "keys.vault"
 
+    @property
+    def local_api_file(self) -> Path:
+        """Where a running app answers commands, and the token that they need; private."""
+        return self.data / "local-api.json"
+
 
 def app_paths() -> AppPaths:
     """Return the folders for this user, or those below ``DESKTOP_VOICE_HOME`` if it is set."""

@@ -69,12 +69,15 @@ def claim(
     return Claim(ClaimState.NEW if db.changes() else ClaimState.RUNNING)
 
 
-def finish(db: apsw.Connection, carrier: CarrierName, key: str, reply: StoredReply) -> None:
-    """Store the reply to ``key``; the first one stands."""
+def finish(
+    db: apsw.Connection, carrier: CarrierName, key: str, reply: StoredReply, call_id: str = ""
+) -> None:
+    """Store the reply to ``key``, and its call if the claim had none; the first reply stands."""
     db.execute(
-        "UPDATE webhook SET status = ?, content_type = ?, body = ? "
+        "UPDATE webhook SET status = ?, content_type = ?, body = ?, "
+        "call_id = iif(call_id = '', ?, call_id) "
         "WHERE carrier = ? AND key = ? AND status IS NULL",
-        (reply.status, reply.content_type, reply.body, carrier, key),
+        (reply.status, reply.content_type, reply.body, call_id, carrier, key),
     )
 
 

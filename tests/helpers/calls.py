@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from desktop_voice.core.approvals import CallOrder
 from desktop_voice.core.calls import (
     Call,
     CallMode,
@@ -32,3 +33,20 @@ def a_call(**changes: Any) -> Call:
         message="The server is back up.",
     )
     return replace(call, **changes)
+
+
+def an_order(**changes: Any) -> CallOrder:
+    """Return a call that the assistant wants placed, with ``changes``."""
+    order = CallOrder(
+        number="+14155550123",
+        own_number="+14155550100",
+        carrier=CarrierName.TWILIO,
+        mode=CallMode.NOTIFY,
+        pipeline=PipelineKind.GATHER,
+        message="The server is back up.",
+        disclosure="Hello, this is an AI assistant.",
+        soft_limit_s=300,
+        hard_limit_s=3600,
+        origin="assistant",
+    )
+    return replace(order, **changes)

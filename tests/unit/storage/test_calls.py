@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desktop_voice.core.approvals import Approval, CallOrder
+from desktop_voice.core.approvals import Approval
 from desktop_voice.core.calls import (
     CallMode,
     CallState,
@@ -28,7 +28,7 @@ from desktop_voice.core.calls import (
 from desktop_voice.core.errors import StoreError
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.storage.webhook_rows import ClaimState, StoredReply
-from tests.helpers.calls import NOON, a_call
+from tests.helpers.calls import NOON, a_call, an_order
 from tests.helpers.virtual_clock import VirtualClock
 
 TWILIO = CarrierName.TWILIO
@@ -316,8 +316,9 @@ async def test_a_deleted_call_leaves_no_word_behind(
     secrets = ("Zanzibarxylophone", "Quetzalcoatlus", "+442079460958", "Brontosaurier")
     kept = await talked(store, "Pterodactylus")
     call_id = await talked(store, secrets[0], number=secrets[2], message=secrets[3])
-    await store.claim_webhook(TWILIO, "k", call_id)
-    await store.finish_webhook(TWILIO, "k", 200, "text/xml", secrets[1].encode())
+    for key, known in (("k", call_id), ("first", "")):
+        await store.claim_webhook(TWILIO, key, known)
+        await store.finish_webhook(TWILIO, key, 200, "text/xml", secrets[1].encode(), call_id)
     clock.advance(25 * 3600)
     store = await reopened(store, path, clock)
     assert any(secrets[0].encode() in file.read_bytes() for file in path.parent.rglob("*.db"))
@@ -347,18 +348,7 @@ async def test_a_live_call_is_not_deleted(store: CallStore) -> None:
 
 
 def an_approval(approval_id: str = "a1", life_s: float = 120) -> Approval:
-    order = CallOrder(
-        number="+14155550123",
-        own_number="+14155550100",
-        carrier=TWILIO,
-        mode=CallMode.NOTIFY,
-        pipeline=PipelineKind.GATHER,
-        message="Hello",
-        disclosure="",
-        soft_limit_s=300,
-        hard_limit_s=3600,
-        origin="window",
-    )
+    order = an_order()
     return Approval(approval_id, order, order.sha256, NOON + timedelta(seconds=life_s))
 
 
