@@ -190,12 +190,10 @@ def send_dtmf(digits: str) -> Command:
     """Return the command that presses keys.
 
     Raises:
-        PhoneError: There is something else among them (``CARRIER-20``).
+        PhoneError: There is something else among them (``CARRIER-24``).
     """
     if not re.fullmatch(r"[0-9A-D*#wW]+", digits, re.ASCII):
-        raise errors.not_possible(
-            CarrierName.TELNYX, "press these keys", "Use 0-9, *, #, A-D, and w to wait."
-        )
+        raise errors.no_keys(CarrierName.TELNYX)
     return Command("send_dtmf", {"digits": digits})
 
 

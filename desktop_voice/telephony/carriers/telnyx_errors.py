@@ -55,7 +55,7 @@ def diagnose(status: int, body: Json) -> PhoneError:
 def no_outbound_profile() -> PhoneError:
     """The application can take calls, but not place any."""
     return PhoneError(
-        "CARRIER-24",
+        "CARRIER-25",
         "The Telnyx application has no outbound voice profile, so it cannot place calls.",
         "Assign one to it in the Telnyx portal under “Voice API applications”, “Outbound”.",
     )
@@ -64,7 +64,7 @@ def no_outbound_profile() -> PhoneError:
 def application_inactive() -> PhoneError:
     """The application is switched off."""
     return PhoneError(
-        "CARRIER-25",
+        "CARRIER-26",
         "The Telnyx application of this connection id is switched off.",
         "Activate it in the Telnyx portal under “Voice API applications”.",
     )

@@ -195,7 +195,7 @@ def test_a_caller_is_refused_with_a_cause(reason: EndReason, cause: str) -> None
 def test_what_is_no_key_is_not_pressed(digits: str) -> None:
     with pytest.raises(PhoneError) as caught:
         commands.send_dtmf(digits)
-    assert caught.value.code == "CARRIER-20"
+    assert caught.value.code == "CARRIER-24"
 
 
 @pytest.mark.parametrize(
