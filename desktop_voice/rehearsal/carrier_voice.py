@@ -47,14 +47,21 @@ class CarrierVoice:
 
     async def say(self, call: NetworkCall, text: str, *, voice: str = "en-us") -> None:
         """Play ``text`` after what is queued; return when it has been played or was cleared."""
-        call.playout.play(await self.speak(call, text, voice=voice))
+        call.playout.play(await self.speak(text, voice=voice, call=call))
         await call.playout.drained()
 
-    async def speak(self, call: NetworkCall, text: str, *, voice: str = "en-us") -> Pcm:
-        """Return ``text`` as 16 kHz sound for ``call``; reported as ``carrier_said``."""
+    async def speak(
+        self, text: str, *, voice: str = "en-us", call: NetworkCall | None = None
+    ) -> Pcm:
+        """Return ``text`` as 16 kHz sound; reported as ``carrier_said`` if it is for a call."""
         pcm = await self._engines.speak(text, voice=voice)
-        call.report("carrier_said", {"text": text})
+        if call is not None:
+            call.report("carrier_said", {"text": text})
         return pcm
+
+    async def words(self, pcm: Pcm) -> str:
+        """Return the words in 16 kHz sound that is not a whole utterance."""
+        return await self._engines.words(pcm)
 
     async def listen(
         self, call: NetworkCall, hearing: Hearing, *, end_silence_ms: int = 800

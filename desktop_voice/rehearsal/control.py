@@ -70,8 +70,11 @@ class Control:
         self._engines.close()
 
     def do(self, command: Mapping[str, object]) -> None:
-        """Carry out a command; what is wrong with it is reported as ``error``."""
-        handlers: dict[object, Callable[[dict[str, object]], None]] = {
+        """Carry out a command and report ``done``, or ``error`` if it cannot be carried out.
+
+        Both repeat the command's ``id``, if it has one.
+        """
+        handlers: dict[object, Callable[[dict[str, object]], Report | None]] = {
             "tunnel": self._open_tunnel,
             "far_end": self._expect_far_end,
             "dial": self._dial,
@@ -81,14 +84,17 @@ class Control:
             "calls": self._list_calls,
         }
         fields = dict(command)
-        kind = fields.pop("do", None)
+        kind, number = fields.pop("do", None), fields.pop("id", None)
         try:
-            handler = handlers.get(kind)
+            handler = handlers.get(kind) if isinstance(kind, str) else None
             if handler is None:
                 raise _wrong(f"there is no command {kind!r}")
-            handler(fields)
+            result = handler(fields)
         except DesktopVoiceError as error:
-            self._reports.report("error", {"code": error.code, "what": error.what, "do": error.do})
+            what = {"code": error.code, "what": error.what, "do": error.do}
+            self._reports.report("error", {"id": number, **what})
+        else:
+            self._reports.report("done", {"id": number, "do": kind, **(result or {})})
 
     def _open_tunnel(self, fields: dict[str, object]) -> None:
         base, origin = _take(fields, "public_base"), _take(fields, "origin")
@@ -102,15 +108,16 @@ class Control:
             raise _wrong("number is not E.164")
         self._network.expect_callee(number, read_plan(fields))
 
-    def _dial(self, fields: dict[str, object]) -> None:
+    def _dial(self, fields: dict[str, object]) -> Report:
         dialect = self._dialect(fields)
         caller, called = _take(fields, "from"), _take(fields, "to")
         stir = _take(fields, "stir") if "stir" in fields else ""
         if called != dialect.number:
             raise _wrong(f"{dialect.name}'s number is {dialect.number}")
-        self._network.call_in(
+        call = self._network.call_in(
             dialect, dialect.new_ref(), caller, called, plan=read_plan(fields), stir=stir
         )
+        return {"ref": call.ref}
 
     def _fault(self, fields: dict[str, object]) -> None:
         dialect = self._dialect(fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +61,7 @@ class RehearsalProcess:
         self._news = asyncio.Condition()
         self._waiting: list[Report] = []
         self._over = False
+        self._next_id = 1
         self._card: RehearsalCard | None = None
         self.reports: list[Report] = []
 
@@ -127,9 +128,7 @@ class RehearsalProcess:
         """Let somebody call the app's number at ``carrier``; return the call's ref."""
         to_number = self.card.numbers[carrier]
         fields = {"carrier": carrier, "from": from_number, "to": to_number, "stir": stir, **plan}
-        await self.send("dial", **fields)
-        call = await self.wait_for("call", direction="inbound", state="ringing", carrier=carrier)
-        return str(call["ref"])
+        return str((await self.send("dial", **fields))["ref"])
 
     async def fault(
         self, carrier: str, where: str, kind: str, *, count: int = 1, after_ms: int = 0
@@ -152,41 +151,50 @@ class RehearsalProcess:
         await self.send("calls")
         return list((await self.wait_for("calls"))["calls"])
 
-    async def send(self, do: str, **fields: object) -> None:
-        """Send a command.
+    async def send(self, do: str, **fields: object) -> Report:
+        """Send a command; return its ``done`` report, when it has been carried out.
 
         Raises:
-            CommandError: The process is gone.
+            CommandError: The command was not understood, or the process is gone.
+            TimeoutError: It does not answer.
         """
         if self._process is None or self._process.stdin is None:
             raise _not_running()
-        line = json.dumps({"do": do, **fields}, default=str) + "\n"
+        number = self._next_id
+        self._next_id += 1
+        line = json.dumps({"do": do, "id": number, **fields}, default=str) + "\n"
         try:
             self._process.stdin.write(line.encode())
             await self._process.stdin.drain()
         except ConnectionError as error:
             raise _not_running() from error
+        report = await self._take(lambda r: r["type"] in ("done", "error") and r["id"] == number)
+        if report["type"] == "error":
+            raise CommandError(report["code"], report["what"], report["do"])
+        return report
 
     async def wait_for(self, kind: str, *, deadline_s: float = 20.0, **fields: object) -> Report:
         """Take the first report of this type whose fields have these values, or wait for it.
 
         Raises:
             TimeoutError: None came in time.
-            CommandError: The process is gone, or it reported that it did not understand a command.
+            CommandError: The process is gone.
         """
+        return await self._take(
+            lambda report: (
+                report["type"] == kind
+                and all(report.get(name) == value for name, value in fields.items())
+            ),
+            deadline_s,
+        )
 
-        def wanted(report: Mapping[str, Any]) -> bool:
-            return report["type"] == kind and all(report.get(k) == v for k, v in fields.items())
-
+    async def _take(self, wanted: Callable[[Report], bool], deadline_s: float = 20.0) -> Report:
         async with asyncio.timeout(deadline_s), self._news:
             while True:
                 for report in self._waiting:
                     if wanted(report):
                         self._waiting.remove(report)
                         return report
-                    if report["type"] == "error":
-                        self._waiting.remove(report)
-                        raise CommandError(report["code"], report["what"], report["do"])
                 if self._over:
                     raise _not_running()
                 await self._news.wait()

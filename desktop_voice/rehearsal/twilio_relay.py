@@ -160,7 +160,7 @@ class TwilioRelay:
         while True:
             text = await self._clauses.get()
             epoch = self._epoch
-            pcm = await self._voice.speak(self._call, text)
+            pcm = await self._voice.speak(text, call=self._call)
             if epoch != self._epoch:
                 continue
             start_ms = self._call.handset.now_ms + self._call.playout.queued_ms

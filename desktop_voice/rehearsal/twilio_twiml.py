@@ -153,7 +153,7 @@ class TwimlRun:
                 sounds.append(silence(1000 * _number(verb, "length", _PAUSE_S)))
             elif verb.tag == "Say":
                 words = "".join(verb.itertext()).strip()
-                pcm = await self._exchange.voice.speak(self._call, words)
+                pcm = await self._exchange.voice.speak(words, call=self._call)
                 sounds += [pcm] * max(1, int(_number(verb, "loop", 1)))
             elif "digits" in verb.attrib:
                 self._call.send_digits(verb.attrib["digits"])
