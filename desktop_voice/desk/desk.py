@@ -31,9 +31,10 @@ from desktop_voice.desk.loop import DeskLoop
 from desktop_voice.dialogue.cascading import CascadingPipeline
 from desktop_voice.dialogue.completeness import PLAUSIBLE, SURE, completeness
 from desktop_voice.dialogue.ear import Ear
+from desktop_voice.dialogue.fragments import Fragment
 from desktop_voice.dialogue.lines.desk import DeskLine
 from desktop_voice.dialogue.lines.line import Line
-from desktop_voice.dialogue.mouth import Fragment, Mouth, Speech
+from desktop_voice.dialogue.mouth import Mouth, Speech
 from desktop_voice.speech.engine_room import DeafVad, EngineRoom
 from desktop_voice.speech.stt.recogniser import SpeechToText
 from desktop_voice.storage.vault_secrets import stored_key

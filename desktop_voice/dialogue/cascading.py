@@ -7,33 +7,39 @@ or carrier is below; all of its state belongs to one conversation.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
-
-import structlog
 
 from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.history import History
-from desktop_voice.agent.reply import Action, Did, Do, Filler, Problem, RepeatLast, Say, StopTalking
+from desktop_voice.agent.reply import Action, StopTalking
 from desktop_voice.audio.frames import Frame
+from desktop_voice.audio.levels import FLOOR_DBFS
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.errors import DesktopVoiceError
-from desktop_voice.core.settings import Interruption, TurnSettings
+from desktop_voice.core.settings import TurnSettings
 from desktop_voice.core.states import Trigger
+from desktop_voice.dialogue.bridging import bridged
+from desktop_voice.dialogue.digits import DigitCollector, pressed
 from desktop_voice.dialogue.ear import Ear, EarEvent, Ended, NothingSaid, Partial, Started
+from desktop_voice.dialogue.fragments import (
+    Fragment,
+    fragments_of,
+    listening_failure,
+    reply_failure,
+)
+from desktop_voice.dialogue.interruption import InterruptionPolicy
 from desktop_voice.dialogue.lines.line import Line
-from desktop_voice.dialogue.mouth import Fragment, Mouth, Speech
+from desktop_voice.dialogue.mouth import Mouth
 from desktop_voice.dialogue.overlap import Overlap, judge_overlap
+from desktop_voice.dialogue.overtalk import Overtalk
+from desktop_voice.dialogue.spoken_reply import Heard, ReplyWatch, SpokenReply, TurnSource
 
-_log = structlog.get_logger()
-
-_NOTHING_TO_REPEAT = "I have not said anything yet."
 _DUCKED_GAIN = 0.25
 
-CutBy = Literal["speech", "wake_word", "stop_word", "key"]
+CutBy = Literal["speech", "wake_word", "stop_word", "key", "dtmf"]
 
 
 class TurnObserver(Protocol):
@@ -46,33 +52,21 @@ class TurnObserver(Protocol):
         """The reply asked for something that the conversation's owner has to do."""
 
 
-@dataclass(slots=True)
-class _Heard:
-    """Where the time went before a spoken turn reached the brain."""
-
-    endpointing_ms: float
-    stt_ms: float
-
-
-@dataclass(slots=True)
-class _Reply:
-    turn: str
-    heard: _Heard | None
-    is_announcement: bool
-    asked_s: float
-    speech: Speech = field(default_factory=Speech)
-    actions: list[Action] = field(default_factory=list)
-    queued: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-    was_cut: bool = False
-
-    @property
-    def has_sounded(self) -> bool:
-        return self.speech.first_sound_s is not None
-
-
 class CascadingPipeline:
-    """One conversation on one line; used on the media loop."""
+    """One conversation on one line; used on the media loop.
+
+    Args:
+        line: What it is held on.
+        ear: Its ear, with a voice activity detector of its own.
+        mouth: Its mouth.
+        brain: Answers; may be shared.
+        bus: Where its events go.
+        observer: Who drives its state.
+        turns: The turn settings.
+        history: What was said before, if anything.
+        policy: What may interrupt; None: what ``turns`` say for the desk.
+        bridges_silence: Whether a word is said now and then while a reply is thought about.
+    """
 
     def __init__(
         self,
@@ -84,6 +78,9 @@ class CascadingPipeline:
         observer: TurnObserver,
         turns: TurnSettings,
         history: History | None = None,
+        *,
+        policy: InterruptionPolicy | None = None,
+        bridges_silence: bool = False,
     ) -> None:
         self._line = line
         self._ear = ear
@@ -91,11 +88,20 @@ class CascadingPipeline:
         self._brain = brain
         self._bus = bus
         self._observer = observer
-        self._turns = turns
+        self._overtalk = Overtalk(
+            line, ear, policy or InterruptionPolicy.for_desk(turns), turns.stop_words
+        )
+        self._bridges_silence = bridges_silence
         self._history = history if history is not None else History()
-        self._reply: _Reply | None = None
+        self._reply: SpokenReply | None = None
         self._unanswered = ""
         self._began_under = ""
+        self._digits = DigitCollector()
+        self._to_announce: deque[str] = deque()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._last_sound_s = line.now()
+        self._has_failed = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -106,11 +112,34 @@ class CascadingPipeline:
     @property
     def is_quiet(self) -> bool:
         """Whether nobody is in the middle of an utterance and no reply is going on."""
-        return self._reply is None and not self._ear.in_utterance
+        return self._reply is None and not self._ear.in_utterance and not self._digits.is_collecting
 
-    def apply(self, turns: TurnSettings) -> None:
-        """Use other turn settings from now on."""
-        self._turns = turns
+    @property
+    def in_utterance(self) -> bool:
+        """Whether somebody is in the middle of an utterance."""
+        return self._ear.in_utterance
+
+    @property
+    def is_owed_sound(self) -> bool:
+        """Whether it is our turn to be heard: an answer is due, being made or being spoken.
+
+        Also after a failure that left the far end without an answer, until we are heard again.
+        """
+        if self._reply is not None or self._has_failed:
+            return True
+        return self._ear.in_utterance and not self._ear.is_voiced
+
+    @property
+    def last_sound_s(self) -> float:
+        """When either side was last heard, on the line's clock."""
+        if self._ear.is_voiced or self._line.output_level_dbfs > FLOOR_DBFS:
+            self._last_sound_s = self._line.now()
+        return self._last_sound_s
+
+    def apply(self, turns: TurnSettings, policy: InterruptionPolicy | None = None) -> None:
+        """Use other turn settings, and what may interrupt, from now on."""
+        self._overtalk.policy = policy or InterruptionPolicy.for_desk(turns)
+        self._overtalk.stop_words = turns.stop_words
         self._ear.apply(turns)
 
     def listen(
@@ -141,22 +170,23 @@ class CascadingPipeline:
         try:
             for event in await self._ear.push(frame):
                 self._on_ear(event)
-        except DesktopVoiceError as error:
-            self._bus.publish(ev.ErrorRaised.of(error))
-            if self._reply is None:
-                self._observer.on_trigger(Trigger.NOTHING_SAID)
         except Exception as error:  # noqa: BLE001 - a broken engine must not end the conversation
-            _log.exception("ear failed")
-            self._bus.publish(
-                ev.ErrorRaised(
-                    "TURN-02",
-                    f"Listening failed unexpectedly ({type(error).__name__}).",
-                    "Ask again; if it keeps failing, choose other engines in Settings > Speech.",
-                    retryable=True,
-                )
-            )
+            self._bus.publish(listening_failure(error))
+            self._has_failed = True
             if self._reply is None:
                 self._observer.on_trigger(Trigger.NOTHING_SAID)
+            else:
+                self._overtalk.resume(self._reply)
+        _ = self.last_sound_s
+        if self._reply is not None:
+            words = self._overtalk.follow(self._reply)
+            if words is not None:
+                self._judge(self._reply, words, is_whole=False)
+        digits = self._digits.poll(self._line.now())
+        if digits is not None:
+            self._on_typed(digits)
+        if self._to_announce and self.is_quiet:
+            self.announce(self._to_announce.popleft(), is_turn=True)
         reply = self._reply
         if reply is not None and not self._line.is_paced:
             await reply.queued.wait()
@@ -166,17 +196,64 @@ class CascadingPipeline:
         try:
             for event in await self._ear.finish(self._line.now()):
                 self._on_ear(event)
-        except DesktopVoiceError as error:
-            self._bus.publish(ev.ErrorRaised.of(error))
+        except Exception as error:  # noqa: BLE001 - as in push
+            self._bus.publish(listening_failure(error))
             self._observer.on_trigger(Trigger.NOTHING_SAID)
 
-    def respond(self, text: str, source: Literal["voice", "keyboard"]) -> None:
+    def on_digits(self, digits: str) -> None:
+        """Take keys of the telephone: they cut the reply where they may, and become a turn.
+
+        The turn is complete with ``#`` or after two seconds without a further key.
+        """
+        reply = self._reply
+        if reply is not None and self._overtalk.policy.by_dtmf and not reply.is_protected:
+            self.interrupt("dtmf")
+            self.listen()
+        typed = self._digits.push(digits, self._line.now())
+        if typed is not None:
+            self._on_typed(typed)
+
+    def respond(self, text: str, source: TurnSource) -> None:
         """Answer a turn; a reply that is going on is cut."""
         self._respond(text, source, None)
 
-    def announce(self, text: str) -> None:
-        """Speak ``text`` by the assistant's own accord; no turn of the history."""
-        self._start(_Reply(text, None, True, self._now()))
+    def announce(self, text: str, *, is_protected: bool = False, is_turn: bool = False) -> None:
+        """Speak ``text`` by the assistant's own accord; a reply that is going on is cut.
+
+        Args:
+            text: What to say.
+            is_protected: Nothing that the far end says or presses cuts it; what they say meanwhile
+                is answered afterwards.
+            is_turn: It goes into the history, and ``AssistantTurn`` tells what was heard of it.
+        """
+        if self._reply is not None:
+            self._end_reply(self._reply)
+        self._start(
+            SpokenReply(
+                text,
+                is_announcement=True,
+                is_protected=is_protected,
+                is_turn=is_turn,
+                asked_s=self._now(),
+            )
+        )
+
+    async def announce_soon(self, text: str) -> None:
+        """Speak ``text`` as a turn as soon as nobody is cut off by it; return at once."""
+        self._to_announce.append(text)
+
+    async def wait_played(self, timeout_s: float) -> bool:
+        """Wait until everything that is being said was played; tell whether it really was.
+
+        False: it took longer than ``timeout_s``, the voice failed, or the line ended before.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._is_idle.wait()
+                await self._line.reached(self._line.queued_samples)
+        except TimeoutError:
+            return False
+        return not self._has_failed and self._line.played_samples >= self._line.queued_samples
 
     def interrupt(self, by: CutBy) -> None:
         """Cut the reply at once, if there is one; what was heard stays in the history."""
@@ -229,7 +306,7 @@ class CascadingPipeline:
         if self._line.is_paced:
             waited_ms = max(0.0, waited_ms - stt_ms)
         self._observer.on_trigger(Trigger.TURN_ENDED)
-        self._respond(whole, "voice", _Heard(waited_ms, stt_ms))
+        self._respond(whole, "voice", Heard(waited_ms, stt_ms))
 
     def _forget_utterance(self) -> None:
         self._unanswered = ""
@@ -238,12 +315,12 @@ class CascadingPipeline:
     def _whole(self, text: str) -> str:
         return f"{self._unanswered} {text}".strip()
 
-    def _on_overlap(self, reply: _Reply, event: EarEvent) -> None:
+    def _on_overlap(self, reply: SpokenReply, event: EarEvent) -> None:
         match event:
             case Started():
                 if not reply.has_sounded and reply.heard is not None:
                     self._withdraw(reply)
-                else:
+                elif not reply.is_protected:
                     # Softer while somebody speaks: what they say is understood better, too.
                     self._line.set_gain(_DUCKED_GAIN)
             case Partial(text) if text:
@@ -256,26 +333,43 @@ class CascadingPipeline:
                     case Overlap.INTERRUPTION:
                         self._on_ended(text, last_voiced_s, stt_ms)
                     case _:
+                        self._overtalk.resume(reply)
                         self.listen()
             case _:
                 pass
 
-    def _judge(self, reply: _Reply, text: str, *, is_whole: bool) -> Overlap:
+    def _judge(self, reply: SpokenReply, text: str, *, is_whole: bool) -> Overlap:
         """Act on what was said into the reply; return what it was taken for."""
-        verdict = judge_overlap(text, reply.speech.text, self._turns.stop_words, is_whole=is_whole)
+        verdict = self._overtalk.judge(reply, text, is_whole=is_whole)
+        if verdict is Overlap.INTERRUPTION and reply.is_protected:
+            if is_whole:
+                self._answer_later(reply, text, "voice")
+            return Overlap.BACKCHANNEL
         if verdict is Overlap.STOP:
             self._ear.close()
             self.interrupt("stop_word")
             self._observer.on_trigger(Trigger.STOPPED)
         elif verdict is Overlap.INTERRUPTION:
-            if self._turns.interruptible is not Interruption.SPEECH:
-                return Overlap.BACKCHANNEL
             self.interrupt("speech")
             self._bus.publish(ev.SpeechStarted(self._line.id))
             self._observer.on_trigger(Trigger.SPEECH_STARTED)
         return verdict
 
-    def _withdraw(self, reply: _Reply) -> None:
+    def _answer_later(self, reply: SpokenReply, text: str, source: TurnSource) -> None:
+        said = f"{reply.said_over[0]} {text}" if reply.said_over else text
+        reply.said_over = said, source
+
+    def _on_typed(self, digits: str) -> None:
+        text = pressed(digits)
+        if self._reply is not None:
+            self._answer_later(self._reply, text, "dtmf")
+            return
+        self._forget_utterance()
+        self._observer.on_trigger(Trigger.SPEECH_STARTED)
+        self._observer.on_trigger(Trigger.TURN_ENDED)
+        self._respond(text, "dtmf", None)
+
+    def _withdraw(self, reply: SpokenReply) -> None:
         """The speaker went on before the reply began: both parts are one turn."""
         self._unanswered = reply.turn
         self._history.remove_last_user()
@@ -285,70 +379,65 @@ class CascadingPipeline:
 
     # --- the reply ---
 
-    def _respond(
-        self, text: str, source: Literal["voice", "keyboard"], heard: _Heard | None
-    ) -> None:
+    def _respond(self, text: str, source: TurnSource, heard: Heard | None) -> None:
         if self._reply is not None:
             self._end_reply(self._reply)
         self._bus.publish(ev.UserTurn(self._line.id, text, source))
         self._history.add_user(text)
-        self._start(_Reply(text, heard, False, self._now()))
+        self._start(SpokenReply(text, heard, asked_s=self._now()))
 
-    def _start(self, reply: _Reply) -> None:
+    def _start(self, reply: SpokenReply) -> None:
         self._reply = reply
+        self._is_idle.clear()
+        self._has_failed = False
+        self._overtalk.begin()
         self._line.set_gain(1.0)
         # The ear stays open under the reply, for stop words and for speakers who go on.
         self.listen()
         reply.task = self._spawn(self._run(reply))
 
-    async def _run(self, reply: _Reply) -> None:
+    async def _run(self, reply: SpokenReply) -> None:
+        watcher = ReplyWatch(
+            self._line,
+            self._bus,
+            reply,
+            on_begin=lambda: self._observer.on_trigger(Trigger.REPLY_STARTED),
+            spawn=self._spawn,
+        )
         try:
             async with aclosing(self._fragments(reply)) as fragments:
-                await self._mouth.speak(fragments, reply.speech, _Watcher(self, reply))
+                await self._mouth.speak(fragments, reply.speech, watcher)
             reply.queued.set()
             await self._line.reached(self._line.queued_samples)
-        except DesktopVoiceError as error:
-            self._bus.publish(ev.ErrorRaised.of(error))
+            while reply.speech.is_unsaid:
+                # It was silenced after all of it had been given to the line.
+                await self._mouth.catch_up(reply.speech, watcher)
+                await self._line.reached(self._line.queued_samples)
         except Exception as error:  # noqa: BLE001 - one broken reply must not end the conversation
-            _log.exception("reply failed")
-            self._bus.publish(
-                ev.ErrorRaised(
-                    "TURN-01",
-                    f"The reply failed unexpectedly ({type(error).__name__}).",
-                    "Ask again; if it keeps failing, see the log.",
-                    retryable=True,
-                )
-            )
+            self._bus.publish(reply_failure(error))
+            self._has_failed = True
         finally:
             reply.queued.set()
+        self._has_failed = self._has_failed or (reply is self._reply and reply.speech.has_failed)
         if self._reply is reply:
             self._complete(reply)
 
-    async def _fragments(self, reply: _Reply) -> AsyncGenerator[Fragment, None]:
+    def _fragments(self, reply: SpokenReply) -> AsyncGenerator[Fragment, None]:
         if reply.is_announcement:
-            yield Fragment(reply.turn)
-            return
-        async with aclosing(self._brain.answer(reply.turn, self._history)) as parts:
-            async for part in parts:
-                match part:
-                    case Say(text):
-                        yield Fragment(text)
-                    case Filler(text):
-                        yield Fragment(text, is_filler=True)
-                    case Did(name):
-                        self._bus.publish(ev.ToolRan(self._line.id, name))
-                    case Do(RepeatLast()):
-                        yield Fragment(self._history.last_reply or _NOTHING_TO_REPEAT)
-                    case Do(action):
-                        reply.actions.append(action)
-                    case Problem(error):
-                        self._bus.publish(ev.ErrorRaised.of(error))
+            return _spoken(reply.turn)
+        parts = self._brain.answer(reply.turn, self._history)
+        if self._bridges_silence:
+            parts = bridged(parts, lambda: self._line.now() - self.last_sound_s)
+        return fragments_of(parts, self._bus, self._line.id, self._history, reply.actions)
 
-    def _complete(self, reply: _Reply) -> None:
+    def _complete(self, reply: SpokenReply) -> None:
         self._publish_turn(reply)
         self._reply = None
+        self._is_idle.set()
         self._line.set_gain(1.0)
-        goes_on = self._ear.in_utterance and self._turns.interruptible is Interruption.SPEECH
+        goes_on = (
+            self._ear.in_utterance and self._overtalk.policy.by_speech and reply.said_over is None
+        )
         if not goes_on:
             self._ear.close()
         stop = any(isinstance(action, StopTalking) for action in reply.actions)
@@ -363,28 +452,31 @@ class CascadingPipeline:
             self._observer.on_trigger(Trigger.SPEECH_STARTED)
             return
         self._observer.on_trigger(Trigger.STOPPED if stop else Trigger.REPLY_ENDED)
+        if reply.said_over is not None and self._reply is None:
+            self._observer.on_trigger(Trigger.SPEECH_STARTED)
+            self._observer.on_trigger(Trigger.TURN_ENDED)
+            self._respond(*reply.said_over, None)
 
-    def _end_reply(self, reply: _Reply) -> None:
+    def _end_reply(self, reply: SpokenReply) -> None:
         """Cut the reply: nothing more is made, nothing more is played."""
         played = self._line.played_samples
         self._abandon(reply)
         self._publish_turn(reply, played)
 
-    def _abandon(self, reply: _Reply) -> None:
+    def _abandon(self, reply: SpokenReply) -> None:
         self._reply = None
+        self._is_idle.set()
         reply.was_cut = True
         reply.queued.set()
         if reply.task is not None:
             reply.task.cancel()
         self._line.clear()
 
-    def _publish_turn(self, reply: _Reply, played_samples: int | None = None) -> None:
+    def _publish_turn(self, reply: SpokenReply, played_samples: int | None = None) -> None:
         played = self._line.played_samples if played_samples is None else played_samples
         text = reply.speech.text.strip()
-        heard = reply.speech.heard(played, self._line.output_rate_hz)
-        if heard == reply.speech.spoken:
-            heard = text
-        if reply.is_announcement:
+        heard = reply.heard_text(played, self._line.output_rate_hz)
+        if reply.is_announcement and not reply.is_turn:
             return
         self._history.add_assistant(heard)
         if text:
@@ -401,50 +493,6 @@ class CascadingPipeline:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def begin_reply(self, reply: _Reply) -> None:
-        """The first sound of ``reply`` was queued: tell, and measure when it is heard."""
-        self._observer.on_trigger(Trigger.REPLY_STARTED)
-        if reply.heard is not None:
-            self._spawn(self._measure(reply, reply.heard))
 
-    async def _measure(self, reply: _Reply, heard: _Heard) -> None:
-        speech = reply.speech
-        await self._line.reached(speech.first_sample + 1)
-        if speech.first_clause_s is None or speech.first_sound_s is None:
-            return
-        if reply.was_cut and self._line.played_samples <= speech.first_sample:
-            return
-        stages = (
-            ev.LatencyStage("endpointing", heard.endpointing_ms),
-            ev.LatencyStage("stt", heard.stt_ms),
-            ev.LatencyStage("reply", (speech.first_clause_s - reply.asked_s) * 1000),
-            ev.LatencyStage("tts", (speech.first_sound_s - speech.first_clause_s) * 1000),
-            ev.LatencyStage("output", (self._now() - speech.first_sound_s) * 1000),
-        )
-        total_ms = sum(stage.ms for stage in stages)
-        self._bus.publish(ev.LatencyMeasured(self._line.id, total_ms, stages))
-
-    def clause_spoken(self, text: str) -> None:
-        """A clause of the reply is about to be heard."""
-        self._bus.publish(ev.ReplyText(self._line.id, text))
-
-    def voice_failed(self, error: DesktopVoiceError) -> None:
-        """The voice engine failed; the reply goes on as text."""
-        self._bus.publish(ev.ErrorRaised.of(error))
-
-
-@dataclass(frozen=True, slots=True)
-class _Watcher:
-    """Hands the mouth's news of one reply to its pipeline."""
-
-    pipeline: CascadingPipeline
-    reply: _Reply
-
-    def on_clause(self, text: str) -> None:
-        self.pipeline.clause_spoken(text)
-
-    def on_begin(self) -> None:
-        self.pipeline.begin_reply(self.reply)
-
-    def on_problem(self, error: DesktopVoiceError) -> None:
-        self.pipeline.voice_failed(error)
+async def _spoken(text: str) -> AsyncGenerator[Fragment, None]:
+    yield Fragment(text)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from desktop_voice.audio.frames import FRAME_MS, Frame
 from desktop_voice.audio.vad import VoiceActivityDetector, VoiceGate
+from desktop_voice.core.errors import EngineError
 from desktop_voice.core.settings import TurnSettings
 from desktop_voice.dialogue.transcription import Transcribe, Transcription, without_inventions
 from desktop_voice.dialogue.turn_detector import Decision, PauseLearner, TurnDetector
@@ -19,6 +20,8 @@ _PREROLL_MS = 300.0
 # What goes on this long after a wake word is the question, not the wake word's tail.
 _WAKE_TAIL_MS = 260.0
 _PARTIAL_EVERY_MS = 600.0
+_PAUSE_MS = 300.0
+_STT_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,26 @@ class Ear:
     def in_utterance(self) -> bool:
         """Whether somebody is in the middle of an utterance."""
         return self._utterance is not None
+
+    @property
+    def voice_probability(self) -> float:
+        """How likely somebody speaks right now, 0 to 1; 0 while it is closed."""
+        return self._gate.probability if self._is_open else 0.0
+
+    @property
+    def is_voiced(self) -> bool:
+        """Whether somebody speaks right now."""
+        return self._is_open and self._gate.voiced
+
+    @property
+    def words_at_pause(self) -> str | None:
+        """The words of an open utterance that has paused for 300 ms, once they are all known."""
+        utterance = self._utterance
+        if utterance is None or utterance.silent_ms < _PAUSE_MS:
+            return None
+        if not utterance.transcription.covers(utterance.words_needed):
+            return None
+        return without_inventions(utterance.transcription.text, utterance.voiced_ms)
 
     def apply(self, turns: TurnSettings) -> None:
         """Use other settings from the next utterance on."""
@@ -232,6 +255,7 @@ class Ear:
             # Speculation: the words are made ready while the silence is still being measured.
             transcription.request()
         utterance.was_voiced = voiced
+        utterance.silent_ms = 0.0 if voiced else utterance.silent_ms + FRAME_MS
         if not self._is_paced:
             await transcription.settled()
             if self._utterance is not utterance:
@@ -256,7 +280,17 @@ class Ear:
         decided_s = loop.time()
         if not transcription.covers(utterance.words_needed) or self._is_manual:
             transcription.request()
-        text = without_inventions(await transcription.settled(), utterance.voiced_ms)
+        try:
+            async with asyncio.timeout(_STT_PATIENCE_S):
+                words = await transcription.settled()
+        except TimeoutError:
+            raise EngineError(
+                "STT-08",
+                "The speech recogniser does not answer.",
+                "Say it again; if it keeps failing, choose another one in Settings.",
+                retryable=True,
+            ) from None
+        text = without_inventions(words, utterance.voiced_ms)
         if self._utterance is not utterance:
             # The talk key, Esc or a typed turn came while the words were waited for.
             return []
@@ -287,6 +321,7 @@ class _Utterance:
     detector: TurnDetector
     began_s: float
     voiced_ms: float = 0.0
+    silent_ms: float = 0.0
     words_needed: int = 0
     was_voiced: bool = True
     partial_asked_s: float = 0.0

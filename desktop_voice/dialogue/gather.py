@@ -8,21 +8,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
-import structlog
-
 from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.history import History
-from desktop_voice.agent.reply import Action, Did, Do, EndCall, Filler, Problem, RepeatLast, Say
+from desktop_voice.agent.reply import Action, EndCall
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.dialogue.clauses import speakable
-
-_log = structlog.get_logger()
+from desktop_voice.dialogue.fragments import fragments_of, reply_failure
 
 MAX_REPLY_CHARS = 2500
 APOLOGY = "Sorry, something went wrong here. Please say that again."
-_NOTHING_TO_REPEAT = "I have not said anything yet."
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]”’]*(?=\s|$)")
 
 
@@ -144,42 +139,16 @@ class GatherPipeline:
         parts: list[str] = []
         actions: list[Action] = []
         try:
-            await self._collect(text, parts, actions)
+            answer = self._brain.answer(text, self._history)
+            fragments = fragments_of(answer, self._bus, self._line_id, self._history, actions)
+            async with aclosing(fragments):
+                # Fillers are left to the conversation's owner, who knows what the carrier says.
+                async for part in fragments:
+                    if not part.is_filler:
+                        parts.append(part.text)
         except Exception as error:  # noqa: BLE001 - one broken reply must not end the call
-            self._tell(error)
+            self._bus.publish(reply_failure(error))
             parts.append(f" {APOLOGY}")
         spoken = bounded(speakable("".join(parts)))
         ends_call = any(isinstance(action, EndCall) for action in actions)
         return GatherReply(spoken, tuple(actions), ends_call)
-
-    async def _collect(self, text: str, parts: list[str], actions: list[Action]) -> None:
-        async with aclosing(self._brain.answer(text, self._history)) as answer:
-            async for part in answer:
-                match part:
-                    case Say(words):
-                        parts.append(words)
-                    case Did(name):
-                        self._bus.publish(ev.ToolRan(self._line_id, name))
-                    case Do(RepeatLast()):
-                        parts.append(self._history.last_reply or _NOTHING_TO_REPEAT)
-                    case Do(action):
-                        actions.append(action)
-                    case Problem(error):
-                        self._bus.publish(ev.ErrorRaised.of(error))
-                    case Filler():
-                        # The conversation's owner bridges the time: it knows what the carrier says.
-                        pass
-
-    def _tell(self, error: Exception) -> None:
-        if isinstance(error, DesktopVoiceError):
-            self._bus.publish(ev.ErrorRaised.of(error))
-            return
-        _log.exception("reply failed")
-        self._bus.publish(
-            ev.ErrorRaised(
-                "TURN-01",
-                f"The reply failed unexpectedly ({type(error).__name__}).",
-                "Ask again; if it keeps failing, see the log.",
-                retryable=True,
-            )
-        )

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from desktop_voice.audio.frames import Pcm
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.settings import SpeechSettings
-from desktop_voice.dialogue.mouth import Fragment, Mouth, Speech
+from desktop_voice.dialogue.fragments import Fragment
+from desktop_voice.dialogue.mouth import Mouth, Speech
 from desktop_voice.speech.worker import EngineWorker
 from tests.helpers.dialogue import ScriptLine, ToneTts
 
