@@ -162,9 +162,12 @@ class Database:
             ) from error
 
     async def _settle_in_time(self) -> None:
-        while self._owed:
-            await asyncio.sleep(_RETRY_S)
-            await self._in_thread(self._settle)
+        try:
+            while self._owed:
+                await asyncio.sleep(_RETRY_S)
+                await self._in_thread(self._settle)
+        except StoreError as error:
+            self._tell(error)
 
     def _open(self) -> None:
         file = open_file(self._path, self._clock.now())

@@ -41,12 +41,13 @@ class Backups:
     def all(self) -> list[Backup]:
         """Return them, newest first."""
         found = []
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for path in self._folder.iterdir():
                 match = _NAME.fullmatch(path.name)
                 if match and path.name.startswith(f"{self._stem}-"):
-                    at = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
-                    found.append(Backup(path, at, match[2]))
+                    with contextlib.suppress(ValueError):  # no date
+                        at = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
+                        found.append(Backup(path, at, match[2]))
         return sorted(found, key=lambda backup: backup.at, reverse=True)
 
     def is_due(self, now: datetime) -> bool:

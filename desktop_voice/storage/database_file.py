@@ -29,6 +29,7 @@ UNWRITABLE = (
 )
 BUSY = (apsw.BusyError, apsw.LockedError)
 
+_PAGE_BYTES = 4096
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
@@ -73,8 +74,7 @@ def open_file(
     try:
         try:
             _prepare(path)
-            if path.stat().st_size == 0 and backups.all():
-                raise apsw.NotADBError("the file is empty")
+            _check_size(path, backups)
             return OpenFile(_opened(path, now, steps, backups, busy_timeout_ms))
         except DAMAGE:
             problem = _restore(path, now, backups)
@@ -118,6 +118,17 @@ def _prepare(path: Path) -> None:
     path.chmod(0o600)
 
 
+def _check_size(path: Path, backups: Backups) -> None:
+    """Notice what SQLite takes for a good file: one cut off within its last page, or to nothing."""
+    size = path.stat().st_size
+    wal = path.with_name(f"{path.name}-wal")
+    # With a log beside it, the end of the file may be missing and still be whole in the log.
+    has_log = wal.exists() and wal.stat().st_size > 0
+    is_cut = size % _PAGE_BYTES != 0 and not has_log
+    if is_cut or 0 < size < _PAGE_BYTES or (size == 0 and not has_log and backups.all()):
+        raise apsw.NotADBError("the file was cut off")
+
+
 def _opened(
     path: Path, now: datetime, steps: Sequence[str], backups: Backups, busy_timeout_ms: int
 ) -> apsw.Connection:
@@ -127,6 +138,7 @@ def _opened(
         # Before the first access: no other process gets in, and no shared memory is needed.
         connection.pragma("locking_mode", "EXCLUSIVE")
         if connection.pragma("page_count") == 0:
+            connection.pragma("page_size", _PAGE_BYTES)
             connection.pragma("auto_vacuum", "INCREMENTAL")
         connection.pragma("journal_mode", "WAL")
         connection.pragma("synchronous", "FULL")

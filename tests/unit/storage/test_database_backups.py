@@ -62,6 +62,7 @@ def test_what_else_lies_in_the_folder_is_left_alone(path: Path, db: apsw.Connect
     backups = Backups(path)
     made = backups.make(db, NOON)
     others = [made.path.with_name(name) for name in ("notes.txt", "calls-old.db", "other.db")]
+    others.append(made.path.with_name(f"calls-99999999T999999Z-{'0' * 64}.db"))
     for other in others:
         other.write_text("mine")
     for day in range(9):

@@ -193,6 +193,16 @@ def test_a_damaged_file_is_kept_and_the_backup_takes_its_place(
         again.connection.close()
 
 
+@pytest.mark.parametrize("left", [0, 1, 99, 100, 4095, 4096, -4095, -163, -1])
+def test_a_file_that_was_cut_off_is_noticed(path: Path, left: int) -> None:
+    filled(path)
+    path.write_bytes(path.read_bytes()[:left])
+    file = open_file(path, NOON, STEPS[:1])
+    assert file.problem is not None
+    assert count(file.connection) == 300
+    file.connection.close()
+
+
 def test_a_damaged_backup_is_passed_over(path: Path) -> None:
     filled(path, rows=10)
     db = open_file(path, NOON, STEPS[:1]).connection
