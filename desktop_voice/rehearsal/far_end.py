@@ -102,16 +102,18 @@ class FarEnd:
         for index, path in enumerate(self._plan.files):
             pcm = await loop.run_in_executor(None, read_pcm, path)
             if index or not self._plan.speaks_first:
-                await self._handset.wait_for_quiet(self._plan.gap_ms)
+                await self._await_quiet(self._plan.gap_ms)
             self._handset.forget_speech()
             self._report("far_said", {"file": path.name})
             await self._handset.say(pcm)
         await self._leave()
 
     async def _follow_script(self) -> None:
-        for index, step in enumerate(self._plan.steps):
+        its_turn = self._plan.speaks_first
+        for step in self._plan.steps:
             if step.say is not None or step.press is not None:
-                await self._await_turn(step, first=index == 0)
+                await self._await_turn(step, its_turn=its_turn)
+            its_turn = step.wait_s is not None
             if step.say is not None:
                 await self._say(step.say)
             elif step.press is not None:
@@ -126,13 +128,20 @@ class FarEnd:
                 return
         await self._leave()
 
-    async def _await_turn(self, step: Step, *, first: bool) -> None:
+    async def _await_turn(self, step: Step, *, its_turn: bool) -> None:
         if step.over:
             await self._handset.wait_for_speech()
             await self._handset.wait(max(step.after_ms, _TALK_OVER_MS))
-        elif not (first and self._plan.speaks_first):
-            await self._handset.wait_for_quiet(self._plan.gap_ms)
+        elif not its_turn:
+            await self._await_quiet(self._plan.gap_ms)
         self._handset.forget_speech()
+
+    async def _await_quiet(self, gap_ms: float) -> None:
+        """Let the app say something and finish; hang up if it says nothing for too long."""
+        if not await self._handset.wait_for_quiet(gap_ms, self._plan.patience_ms):
+            self._report("gave_up", {"after_ms": self._plan.patience_ms})
+            self._hang_up()
+            await asyncio.Event().wait()
 
     async def _expect(self, words: str) -> None:
         try:
@@ -147,7 +156,7 @@ class FarEnd:
         """Hear the answer to the last turn out, then hang up or stay."""
         if self._plan.after == "stay":
             return
-        await self._handset.wait_for_quiet(self._plan.gap_ms * 2)
+        await self._await_quiet(self._plan.gap_ms * 2)
         self._hang_up()
 
     async def _hang_up_later(self, after_ms: int) -> None:

@@ -14,6 +14,8 @@ from desktop_voice.core.errors import CommandError
 class Step(BaseModel):
     """One step of a script; exactly one of the first five is given.
 
+    What is said or pressed waits until the app has spoken and is silent, except after ``wait_s``.
+
     Attributes:
         say: Words to speak.
         press: Keys to press; ``w`` waits half a second.
@@ -56,6 +58,7 @@ class FarEndPlan(BaseModel):
         steps: The steps of ``script``.
         speaks_first: Whether the first turn does not wait for the app to speak.
         gap_ms: How long the app must be silent before the next turn begins.
+        patience_ms: How long it waits for the app to say anything before it hangs up (``gave_up``).
         after: After the last turn's answer: ``hang_up`` or ``stay``.
         voice: eSpeak NG's voice for ``script`` and the machine.
         greeting: What an answering machine says before its beep.
@@ -72,6 +75,7 @@ class FarEndPlan(BaseModel):
     steps: tuple[Step, ...] = ()
     speaks_first: bool = False
     gap_ms: int = Field(900, ge=100)
+    patience_ms: int = Field(20_000, ge=100)
     after: Literal["hang_up", "stay"] = "hang_up"
     voice: str = "en-us"
     greeting: str = "Hello. Nobody can take your call now. Please leave a message after the tone."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ _AUDIBLE_RMS = 60.0
 """About -55 dBFS: below it a frame counts as silence, as comfort noise does."""
 UTTERANCE_GAP_MS = 700
 """So much silence ends what is reported as one utterance of the app."""
+_PRE_ROLL_MS = 200
 
 
 def audible(pcm: Pcm) -> bool:
@@ -56,6 +58,7 @@ class Handset:
         self._on_digit = on_digit
         self._mouth = Playout()
         self._utterance: list[Pcm] = []
+        self._before: deque[Pcm] = deque(maxlen=_PRE_ROLL_MS // FRAME_MS)
         self._tick = asyncio.Event()
 
     async def say(self, pcm: Pcm, text: str = "") -> None:
@@ -81,10 +84,18 @@ class Handset:
         while self.now_ms < until_ms:
             await self._next_tick()
 
-    async def wait_for_quiet(self, gap_ms: float, *, after_speech: bool = True) -> None:
-        """Wait until the app has been silent for ``gap_ms``, after it spoke if that is asked."""
-        while self.app_quiet_ms < gap_ms or (after_speech and not self.app_has_spoken):
+    async def wait_for_quiet(self, gap_ms: float, patience_ms: float) -> bool:
+        """Wait until the app has spoken and then been silent for ``gap_ms``.
+
+        Returns:
+            False if it has said nothing for ``patience_ms``.
+        """
+        give_up_ms = self.now_ms + patience_ms
+        while self.app_quiet_ms < gap_ms or not self.app_has_spoken:
+            if not self.app_has_spoken and self.now_ms >= give_up_ms:
+                return False
             await self._next_tick()
+        return True
 
     async def wait_for_speech(self) -> None:
         """Wait until the app speaks."""
@@ -128,8 +139,12 @@ class Handset:
             self.app_quiet_ms = 0.0
         else:
             self.app_quiet_ms += FRAME_MS
+        frame = silence(FRAME_MS) if from_app is None else from_app
         if self.app_quiet_ms == 0 or self._utterance:
-            self._utterance.append(silence(FRAME_MS) if from_app is None else from_app)
+            self._utterance += [*self._before, frame]
+            self._before.clear()
+        else:
+            self._before.append(frame)
         if self._utterance and self.app_quiet_ms >= UTTERANCE_GAP_MS:
             self._close_utterance()
 
