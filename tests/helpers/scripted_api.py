@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -43,7 +43,7 @@ class ScriptedApi:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         path, _, query = request.raw_path.partition("?")
-        self.asked.append((request.method, path, json.loads(raw) if raw else None))
+        self.asked.append((request.method, path, _content(request, raw)))
         self.headers.append(dict(request.headers))
         self.queries.append(parse_qs(query))
         answers = self.script.get(f"{request.method} {path}", [(404, {})])
@@ -72,3 +72,10 @@ class ScriptedApi:
         app.router.add_route("*", "/{path:.*}", self.handle)
         async with TestServer(app, host="127.0.0.1") as server:
             yield f"http://127.0.0.1:{server.port}"
+
+
+def _content(request: web.Request, raw: bytes) -> Any:
+    """Return JSON as it is, and a form as its pairs."""
+    if request.content_type == "application/x-www-form-urlencoded":
+        return parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=True)
+    return json.loads(raw) if raw else None

@@ -77,6 +77,7 @@ class PlivoCarrier:
         deadline_s: float = 10.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.account = credentials.auth_id
         self._clock = clock
         self._language = language
         self._encoding = encoding

@@ -60,11 +60,13 @@ class PlivoCalls:
         return _call(answer.body, uuid, is_live=bool(status))
 
     async def live(self) -> list[PlivoCall]:
-        """Return the queued and the live calls, each once."""
+        """Return the queued and the live calls, each once; a queued one may have no details."""
         calls: dict[str, PlivoCall] = {}
         for status in ("queued", "live"):
             for uuid in await self._uuids(status):
                 call = await self.get(uuid, status)
+                if call is None and status == "queued":
+                    call = PlivoCall(uuid, uuid, "", "", status, True, None)
                 if call is not None:
                     calls[call.uuid] = call
         return list(calls.values())

@@ -82,6 +82,7 @@ class TwilioCarrier:
         deadline_s: float = 10.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.account = credentials.account_sid
         self._clock = clock
         self._language = language
         self._sleep = sleep

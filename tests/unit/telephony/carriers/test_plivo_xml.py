@@ -60,15 +60,15 @@ def test_a_gather_is_what_the_official_library_would_write() -> None:
         method="POST",
         input_type="dtmf speech",
         execution_timeout=15,
-        speech_end_timeout="auto",
         hints="Ann  Lee,Bob",
         language="en-US",
         redirect=True,
     )
     gather.add(plivoxml.SpeakElement("Who is it?", language="en-US"))
     expected = ElementTree.fromstring(gather.to_string())  # noqa: S314
-    # The library takes numbers only here; the reference says "auto" as well.
-    assert root[0].attrib == {**expected.attrib, "digitEndTimeout": "auto"}
+    # The library takes only numbers here; the reference says "auto" as well.
+    automatic = {"digitEndTimeout": "auto", "speechEndTimeout": "auto"}
+    assert root[0].attrib == {**expected.attrib, **automatic}
     assert [(child.tag, child.attrib, child.text) for child in root[0]] == [
         (child.tag, child.attrib, child.text) for child in expected
     ]
