@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from desktop_voice.core.calls import CarrierName
+from desktop_voice.core.errors import PhoneError
+from desktop_voice.telephony.carriers.catalogue import make_carrier
+from tests.helpers.virtual_clock import VirtualClock
+from tests.unit.telephony.carriers.test_credentials import GOOD
+
+
+@pytest.mark.parametrize("name", CarrierName)
+async def test_each_carrier_is_made_from_the_vault(name: CarrierName) -> None:
+    carrier = make_carrier(name, lambda entry: GOOD.get(entry, ""), clock=VirtualClock())
+    assert carrier.name is name
+    assert carrier.takes_documents is (name is not CarrierName.TELNYX)
+    await carrier.close()
+
+
+@pytest.mark.parametrize("name", CarrierName)
+def test_an_empty_vault_is_said_before_anything_is_sent(name: CarrierName) -> None:
+    with pytest.raises(PhoneError) as caught:
+        make_carrier(name, lambda _: "", clock=VirtualClock())
+    assert caught.value.code == "CARRIER-01"
+
+
+@pytest.mark.parametrize("name", CarrierName)
+def test_a_carrier_is_not_spoken_to_in_the_clear(name: CarrierName) -> None:
+    with pytest.raises(ValueError, match="https"):
+        make_carrier(
+            name,
+            lambda entry: GOOD.get(entry, ""),
+            clock=VirtualClock(),
+            api_base="http://x.example",
+        )
