@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import quote_plus, urlencode
 
@@ -42,7 +42,7 @@ FORWARDED = (
 SPOOFS = ("evil.example", "https", "127.0.0.1", "host=evil.example;proto=https")
 
 
-def posted(url: str, pairs: Pairs, headers: dict[str, tuple[str, ...]]) -> WebhookRequest:
+def posted(url: str, pairs: Pairs, headers: Mapping[str, tuple[str, ...]]) -> WebhookRequest:
     """Return a form as it is posted."""
     body = urlencode(pairs).encode()
     return WebhookRequest("POST", url, {"content-type": (FORM,), **headers}, body)
