@@ -17,6 +17,7 @@ UNAUTHORISED_TEXT = (
 )
 _WORDS = {
     400: "invalid parameters",
+    401: "authentication failed",
     403: "calling to this destination is not permitted for this account",
     404: "not found",
     405: "method not allowed",
