@@ -115,11 +115,13 @@ async def test_what_was_heard_whole_is_not_said_again() -> None:
 
 
 async def test_after_a_false_alarm_words_are_waited_for() -> None:
-    async with talk(REPLIES, is_paced=True, policy=policy()) as t:
-        await ask(t)
+    text = " ".join([LONG] * 4)
+    async with talk({"how are you": [Say(text)]}, is_paced=True, policy=policy()) as t:
+        t.pipeline.respond("how are you", "keyboard")
+        await holds(lambda: t.line.queued_samples >= 4 * LONG_SAMPLES)
         t.stt.said = "yeah"
         await t.line.hear(quiet(400), sound(200), quiet(1000))
-        await holds(lambda: t.line.still_to_play_ms > 1000)
+        await holds(lambda: t.line.still_to_play_ms > 2000)
         t.stt.let_go.clear()
         await t.line.hear(sound(400))
         assert t.line.clears == 1
