@@ -87,6 +87,25 @@ class EngineRoom:
         await self._close_replaced(now)
         return self.engines
 
+    async def new_vad(self, settings: Settings) -> VoiceActivityDetector:
+        """Return a voice activity detector of its own for one more stream.
+
+        Raises:
+            EngineError: It is not installed, or it does not load on this machine.
+        """
+        return await self.loader.run(registry.load_vad, settings)
+
+    async def new_vad(self, settings: Settings) -> VoiceActivityDetector:
+        """Return another voice activity detector: each stream needs one of its own.
+
+        Recognisers and voices are shared by all conversations: their workers take one step of each
+        in turn, and neither waits for the other.
+
+        Raises:
+            EngineError: It cannot be loaded.
+        """
+        return await self.loader.run(registry.load_vad, settings)
+
     async def transcribe(self, pcm: Pcm) -> str:
         """Return the words in 16 kHz samples.
 

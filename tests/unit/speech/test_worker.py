@@ -161,3 +161,32 @@ async def test_a_call_that_runs_is_let_finish_by_a_shut_down(worker: EngineWorke
     assert not done.is_set()
     go_on.set()
     assert await task == "finished"
+
+
+async def test_streams_of_several_conversations_take_turns(worker: EngineWorker) -> None:
+    order: list[str] = []
+
+    def clause(name: str) -> Iterator[int]:
+        for number in range(5):
+            order.append(name)
+            yield number
+
+    async def speak(name: str) -> None:
+        async for _ in worker.stream(lambda: clause(name)):
+            pass
+
+    await asyncio.gather(*[speak(name) for name in "abcd"])
+    first_rounds = order[:8]
+    assert {name: first_rounds.count(name) for name in "abcd"} == dict.fromkeys("abcd", 2)
+
+
+async def test_a_long_synthesis_does_not_hold_up_another_engine(worker: EngineWorker) -> None:
+    recogniser, goes_on = EngineWorker("stt"), threading.Event()
+    try:
+        speaking = asyncio.ensure_future(worker.run(goes_on.wait, 30))
+        assert await asyncio.wait_for(recogniser.run(lambda: "words"), 10) == "words"
+        assert not speaking.done()
+        goes_on.set()
+        assert await speaking
+    finally:
+        recogniser.shut_down()
