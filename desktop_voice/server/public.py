@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from collections import Counter
 from collections.abc import Mapping
 
@@ -42,7 +43,9 @@ FLOODED_BODY_BYTES = 8 * 1024
 _BODY_S = 5.0
 _HANDLER_S = 12.0
 _NEXT_PORTS = 20
-_BACKLOG = 512
+_QUEUE = 512
+_ACCEPT_AT_ONCE = 16
+"""asyncio takes in as many at once as it queues; live calls wait for that, so they are few."""
 _REPORT_EVERY_S = 60.0
 _SHUTDOWN_S = 2.0
 
@@ -92,12 +95,9 @@ class PublicServer:
         """
         first = self._settings.port if port is None else port
         guard = GuardedServer(self._handle, self._connection_limits)
-        loop = asyncio.get_running_loop()
         for candidate in range(first, min(first + _NEXT_PORTS, 65_536)) if first else (0,):
             try:
-                self._listener = await loop.create_server(
-                    guard, self._settings.bind, candidate, backlog=_BACKLOG
-                )
+                self._listener = await _listen(guard, self._settings.bind, candidate)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise _cannot_listen() from error
@@ -279,6 +279,20 @@ def _headers(request: web.BaseRequest) -> dict[str, tuple[str, ...]]:
 def _note_late_failure(work: asyncio.Task[WebhookReply]) -> None:
     if not work.cancelled() and work.exception() is not None:
         _log.error("a webhook failed late", error=type(work.exception()).__name__)
+
+
+async def _listen(guard: GuardedServer, address: str, port: int) -> asyncio.Server:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.create_server((address, port), family=family)
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            guard, sock=listening, backlog=_ACCEPT_AT_ONCE
+        )
+        listening.listen(_QUEUE)
+    except BaseException:
+        listening.close()
+        raise
+    return server
 
 
 def _cannot_listen() -> PhoneError:
