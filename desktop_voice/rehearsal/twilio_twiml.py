@@ -228,8 +228,7 @@ class TwimlRun:
         async with relay.working():
             end = await client.run(url, self._webhooks.stream_headers(url))
         failed = end.by == "failed" or (end.by == "app" and relay.handoff is None)
-        if relay.handoff is not None:
-            await self._call.playout.drained()
+        self._call.playout.clear()
         return relay_result(relay, failed=failed, seconds=time.monotonic() - began_s)
 
     def _client(self, dialect: TwilioMedia | TwilioRelay, *, relay: bool = False) -> StreamClient:
