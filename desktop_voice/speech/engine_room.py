@@ -95,17 +95,6 @@ class EngineRoom:
         """
         return await self.loader.run(registry.load_vad, settings)
 
-    async def new_vad(self, settings: Settings) -> VoiceActivityDetector:
-        """Return another voice activity detector: each stream needs one of its own.
-
-        Recognisers and voices are shared by all conversations: their workers take one step of each
-        in turn, and neither waits for the other.
-
-        Raises:
-            EngineError: It cannot be loaded.
-        """
-        return await self.loader.run(registry.load_vad, settings)
-
     async def transcribe(self, pcm: Pcm) -> str:
         """Return the words in 16 kHz samples.
 
