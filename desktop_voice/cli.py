@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from desktop_voice import __version__
+from desktop_voice.cli_phone import add_phone_commands
 from desktop_voice.cli_vault import add_vault_command
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import DesktopVoiceError
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(bench)
     bench.set_defaults(run=_run_bench)
 
+    add_phone_commands(commands, _make_show)
     add_vault_command(commands)
     return parser
 
@@ -112,6 +114,10 @@ def _ending_with_the_reader(show: Callable[[Event], None]) -> Callable[[Event], 
     return show_or_end
 
 
+def _make_show(as_json: bool) -> Callable[[Event], None]:
+    return _ending_with_the_reader(print_event_json if as_json else print_event)
+
+
 def _run_app(options: argparse.Namespace) -> int:
     from desktop_voice.app import run_app
 
@@ -135,7 +141,7 @@ def _run_talk(options: argparse.Namespace) -> int:
     settings = settings_file.current
     log_problem = configure_logs(paths.log_file, settings.logs.level)
     bus = EventBus()
-    bus.on(Event, _ending_with_the_reader(print_event_json if options.json else print_event))
+    bus.on(Event, _make_show(options.json))
     for problem in (log_problem, settings_file.problem):
         if problem is not None:
             _fail(problem, as_json=options.json)
@@ -188,6 +194,8 @@ def print_event(event: Event) -> None:
         case ev.LatencyMeasured(first_audio_ms=first_audio_ms, stages=stages):
             parts = ", ".join(f"{stage.name} {stage.ms:.0f}" for stage in stages)
             print(f"           first audio {first_audio_ms:.0f} ms ({parts})")
+        case ev.CallChanged(call=call):
+            print(f"Call:      {call.state} {call.reason.text} {call.detail}".rstrip())
         case ev.ErrorRaised(what=what, do=do, code=code):
             print(f"Problem:   {what}\n           → {do}  [{code}]", file=sys.stderr)
         case ev.Notice(what=what, do=do):

@@ -124,6 +124,11 @@ class CallRequested(ConversationEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class HangUpRequested(ConversationEvent):
+    """The user asked to end the calls that are going on."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallChanged(Event):
     """A call began, changed its state, or ended."""
 

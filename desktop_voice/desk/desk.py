@@ -29,7 +29,7 @@ from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
 from desktop_voice.desk.loop import DeskLoop
 from desktop_voice.dialogue.cascading import CascadingPipeline
-from desktop_voice.dialogue.completeness import PLAUSIBLE, SURE, completeness
+from desktop_voice.dialogue.completeness import with_intents
 from desktop_voice.dialogue.ear import Ear
 from desktop_voice.dialogue.fragments import Fragment
 from desktop_voice.dialogue.lines.desk import DeskLine
@@ -182,7 +182,7 @@ class Desk:
         ear = Ear(
             engines.vad if engines.vad is not None and engines.can_hear else DeafVad(),
             self._room.transcribe,
-            self._completeness,
+            with_intents(self._brain.recognise),
             settings.turns,
             is_paced=line.is_paced,
         )
@@ -206,13 +206,6 @@ class Desk:
             settings.speech,
             now=asyncio.get_running_loop().time,
         )
-
-    def _completeness(self, text: str) -> float:
-        """Words and intents together: a closed command is surely over."""
-        match = self._brain.recognise(text)
-        if match is None:
-            return completeness(text)
-        return PLAUSIBLE if match.is_open_ended else SURE
 
     async def _warm_up(self) -> None:
         await self._brain.warm_up()

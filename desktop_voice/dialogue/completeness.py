@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+from desktop_voice.agent.intents.recogniser import IntentMatch
 
 # A turn that ends in one of these is going on: what they govern has not been said.
 _OPEN_WORDS = """
@@ -51,3 +54,15 @@ def completeness(text: str) -> float:
     if len(words) == 1:
         return UNSURE
     return PLAUSIBLE
+
+
+def with_intents(recognise: Callable[[str], IntentMatch | None]) -> Callable[[str], float]:
+    """Return a judge of words and intents together: a closed command is surely over."""
+
+    def judge(text: str) -> float:
+        match = recognise(text)
+        if match is None:
+            return completeness(text)
+        return PLAUSIBLE if match.is_open_ended else SURE
+
+    return judge

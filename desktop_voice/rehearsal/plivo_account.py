@@ -28,7 +28,7 @@ class PlivoAccount:
     def __init__(self, number: str) -> None:
         letters = string.ascii_uppercase + string.digits
         self.auth_id = "MA" + "".join(secrets.choice(letters) for _ in range(18))
-        self.auth_token = secrets.token_urlsafe(30)
+        self.auth_token = secrets.token_hex(20)
         self.number = number
         self.number_app_id = ""
         self.applications: dict[str, Application] = {}

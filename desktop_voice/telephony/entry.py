@@ -41,6 +41,7 @@ class ExpectedStream:
     Attributes:
         carrier_ref: The carrier's id of the call.
         account: The carrier's id of our account; empty where the credentials do not tell it.
+            A start message that names none is not held against the stream.
     """
 
     carrier_ref: str

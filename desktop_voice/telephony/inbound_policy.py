@@ -7,20 +7,13 @@ dialled. So even a known caller may set off little; see the tool policy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from desktop_voice.agent.manner import Trust as Trust
 from desktop_voice.core.calls import EndReason
 from desktop_voice.core.numbers import strict_e164
 from desktop_voice.core.phone_settings import InboundPolicy, InboundSettings
 
 _CREDIBLE = frozenset({"", "A", "B", "C"})
-
-
-class Trust(StrEnum):
-    """KNOWN: on the list or paired. GUEST: anybody else; nothing is set off by their words."""
-
-    GUEST = "guest"
-    KNOWN = "known"
 
 
 @dataclass(frozen=True, slots=True)

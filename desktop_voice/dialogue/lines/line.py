@@ -24,9 +24,6 @@ class Line(Protocol):
     input_ended: bool
     """Whether the far end has nothing more to say, ever."""
 
-    output_level_dbfs: float
-    """How loud the speaker is right now, -100 (silent) to 0 dBFS."""
-
     is_relaxed: bool
     """Set while nobody waits for the next frame: a line may then hand out several at a time, up to
     80 ms, and let the processor sleep longer."""
@@ -42,6 +39,10 @@ class Line(Protocol):
 
     async def play(self, pcm: Pcm) -> None:
         """Queue samples for the speaker; waits while far more is queued than can be heard soon."""
+
+    @property
+    def output_level_dbfs(self) -> float:
+        """How loud the speaker is right now, -100 (silent) to 0 dBFS."""
 
     @property
     def output_rate_hz(self) -> int:

@@ -147,13 +147,14 @@ class RemoteState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
-    """A call as the carrier knows it."""
+    """A call as the carrier knows it; ``call_id`` is ours, where the carrier keeps it for us."""
 
     carrier_ref: str
     state: RemoteState
     to_number: str = ""
     from_number: str = ""
     end_reason: EndReason = EndReason.NONE
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,10 @@ class Carrier(Protocol):
 
     name: CarrierName
     capabilities: frozenset[Capability]
+    account: str
+    """The carrier's id of the account as its media streams name it; empty if they do not."""
+    takes_documents: bool
+    """Whether a webhook is answered with steps (XML), or every step is a command (Telnyx)."""
 
     async def place(self, order: PlaceOrder) -> str:
         """Create a call; return the carrier's id of it."""

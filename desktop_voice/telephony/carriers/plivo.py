@@ -162,18 +162,18 @@ class PlivoCarrier:
 
     async def fetch(self, carrier_ref: str) -> RemoteCall:
         """Ask what became of a call; one that Plivo does not know is over."""
-        for status in ("live", "queued", ""):
+        for status in ("live", "", "queued"):
             call = await self._calls.get(carrier_ref, status)
             if call is not None:
-                return call.remote()
+                return call.remote
         for call in await self._calls.live():
             if carrier_ref == call.request_uuid:
-                return call.remote()
+                return call.remote
         return RemoteCall(carrier_ref, RemoteState.ENDED, end_reason=EndReason.UNKNOWN)
 
     async def live_calls(self) -> list[RemoteCall]:
         """Return the account's queued, ringing and connected calls."""
-        return [call.remote() for call in await self._calls.live()]
+        return [call.remote for call in await self._calls.live()]
 
     async def numbers(self) -> list[OwnNumber]:
         """Return the account's numbers."""

@@ -11,38 +11,26 @@ from desktop_voice.telephony.carriers import fields
 from desktop_voice.telephony.carriers.carrier import PlaceOrder, RemoteCall, RemoteState
 from desktop_voice.telephony.carriers.http import CarrierHttp, Json
 from desktop_voice.telephony.carriers.numbers import with_plus, without_plus
-from desktop_voice.telephony.carriers.plivo_webhooks import END_REASONS
+from desktop_voice.telephony.carriers.plivo_webhooks import END_REASONS, end_reason
 
 _PAGE = 20
 _MOST_PAGES = 10
 _SLACK = timedelta(seconds=3)
-_LIVE_STATUSES = ("queued", "initiated", "ringing", "in-progress", "live")
 
 
 @dataclass(frozen=True, slots=True)
 class PlivoCall:
-    """One call as Plivo describes it; numbers in E.164, ``began_at`` None if it says nothing."""
+    """One call as Plivo describes it; ``began_at`` is None if it says nothing."""
 
-    uuid: str
+    remote: RemoteCall
     request_uuid: str
-    to_number: str
-    from_number: str
-    status: str
-    is_listed_live: bool
-    began_at: datetime | None
+    is_queued: bool = False
+    began_at: datetime | None = None
 
-    def remote(self) -> RemoteCall:
-        """Return it in the words that all carriers share."""
-        is_over = self.status in END_REASONS and not self.is_listed_live
-        is_live = self.is_listed_live or self.status in _LIVE_STATUSES
-        state = RemoteState.LIVE if is_live else RemoteState.UNKNOWN
-        return RemoteCall(
-            self.uuid,
-            RemoteState.ENDED if is_over else state,
-            self.to_number,
-            self.from_number,
-            END_REASONS[self.status] if is_over else EndReason.NONE,
-        )
+    @property
+    def uuid(self) -> str:
+        """Its ``CallUUID``, or its ``request_uuid`` while it is queued."""
+        return self.remote.carrier_ref
 
 
 class PlivoCalls:
@@ -57,7 +45,7 @@ class PlivoCalls:
         answer = await self._http.get(f"/Call/{quote(uuid, safe='')}/", query, accept=(404,))
         if answer.status == 404:
             return None
-        return _call(answer.body, uuid, is_live=bool(status))
+        return _call(answer.body, uuid, status)
 
     async def live(self) -> list[PlivoCall]:
         """Return the queued and the live calls, each once; a queued one may have no details."""
@@ -66,7 +54,7 @@ class PlivoCalls:
             for uuid in await self._uuids(status):
                 call = await self.get(uuid, status)
                 if call is None and status == "queued":
-                    call = PlivoCall(uuid, uuid, "", "", status, True, None)
+                    call = PlivoCall(RemoteCall(uuid, RemoteState.LIVE), uuid, is_queued=True)
                 if call is not None:
                     calls[call.uuid] = call
         return list(calls.values())
@@ -86,12 +74,13 @@ class PlivoCalls:
             ),
         )
         since = (answer.date or now) - timedelta(seconds=ago_s) - _SLACK
-        over = [_call(item, "", is_live=False) for item in fields.objects(answer.body, "objects")]
+        over = [_call(item, "", "") for item in fields.objects(answer.body, "objects")]
+        wanted = (order.to_number, order.from_number)
         return [
             call
             for call in [*await self.live(), *over]
-            if (call.to_number, call.from_number) == (order.to_number, order.from_number)
-            and (call.began_at >= since if call.began_at else call.status == "queued")
+            if (call.remote.to_number, call.remote.from_number) == wanted
+            and (call.began_at >= since if call.began_at else call.is_queued)
         ]
 
     async def _uuids(self, status: str) -> list[str]:
@@ -109,18 +98,24 @@ class PlivoCalls:
         return found
 
 
-def _call(content: Json, uuid: str, *, is_live: bool) -> PlivoCall:
+def _call(content: Json, uuid: str, listed_as: str) -> PlivoCall:
     names = ("session_start", "initiation_time", "created_at")
     times = (_time(fields.text(content, name)) for name in names)
-    return PlivoCall(
+    status = fields.text(content, "call_status") or fields.text(content, "call_state")
+    cause = fields.text(content, "hangup_cause_name")
+    # The record of a call that is over says how it ended, though not always in its status.
+    is_over = status in END_REASONS or bool(cause or fields.text(content, "end_time"))
+    state = RemoteState.LIVE if listed_as else RemoteState.UNKNOWN
+    remote = RemoteCall(
         fields.text(content, "call_uuid") or uuid,
-        fields.text(content, "request_uuid"),
+        RemoteState.ENDED if is_over else state,
         _number(content, "to"),
         _number(content, "from"),
-        fields.text(content, "call_status") or fields.text(content, "call_state").lower(),
-        is_live,
-        next((time for time in times if time is not None), None),
+        end_reason(status, cause) if is_over else EndReason.NONE,
     )
+    request_uuid = fields.text(content, "request_uuid")
+    began_at = next((time for time in times if time is not None), None)
+    return PlivoCall(remote, request_uuid, listed_as == "queued", began_at)
 
 
 def _number(content: Json, side: str) -> str:

@@ -51,9 +51,15 @@ END_REASONS = {
 
 _HANGUP_CAUSES = {
     "USER_BUSY": EndReason.BUSY,
+    "Busy Line": EndReason.BUSY,
     "NO_ANSWER": EndReason.NO_ANSWER,
+    "No Answer": EndReason.NO_ANSWER,
+    "Ring Timeout Reached": EndReason.NO_ANSWER,
     "CALL_REJECTED": EndReason.REJECTED,
+    "Rejected": EndReason.REJECTED,
     "ORIGINATOR_CANCEL": EndReason.CANCELLED,
+    "Canceled": EndReason.CANCELLED,
+    "Cancelled": EndReason.CANCELLED,
 }
 _STREAM_EVENTS = {
     "StartStream": CarrierEventKind.STREAM_STARTED,
@@ -120,6 +126,12 @@ class PlivoWebhooks:
         return _understood(base, address.what, form)
 
 
+def end_reason(status: str, *causes: str) -> EndReason:
+    """Return why a call that is over ended; a cause that is known says more than the status."""
+    known = (_HANGUP_CAUSES[cause] for cause in causes if cause in _HANGUP_CAUSES)
+    return next(known, END_REASONS.get(status, EndReason.UNKNOWN))
+
+
 def _signed(request: WebhookRequest, form: Form) -> str:
     """Return what V3 signs of a POST, without the nonce."""
     base, coded_query = split_url(request)
@@ -145,9 +157,7 @@ def _understood(base: CarrierEvent, what: str, form: Form) -> CarrierEvent:
         text = form.one("Speech").strip()
         return replace(base, kind=CarrierEventKind.SPEECH, text=text, wants_steps=True)
     if event == "Hangup" or status in END_REASONS:
-        reason = _HANGUP_CAUSES.get(
-            form.one("HangupCause"), END_REASONS.get(status, EndReason.UNKNOWN)
-        )
+        reason = end_reason(status, form.one("HangupCause"), form.one("HangupCauseName"))
         return replace(base, kind=CarrierEventKind.ENDED, end_reason=reason)
     if what == "status":
         is_ringing = event == "Ring" or status == "ringing"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from urllib.parse import quote
 
@@ -43,6 +44,7 @@ from desktop_voice.telephony.steps import Step
 _API_BASE = "https://api.telnyx.com"
 _MOST_PAGES = 20
 _PAGE_SIZE = 250
+_REMEMBERED = 500
 _REFUSALS = (400, 404, 422)
 
 
@@ -86,6 +88,7 @@ class TelnyxCarrier:
         self._connection_id = credentials.connection_id
         self._clock = CarrierClock(clock)
         self._tongue = Tongue.of(language)
+        self._transcribed: deque[str] = deque(maxlen=_REMEMBERED)
         self._http = CarrierHttp(
             self.name,
             f"{api_base or _API_BASE}/v2",
@@ -124,6 +127,11 @@ class TelnyxCarrier:
         """Start one speech or stream now; return what is left for when it is over."""
         plan = commands.plan(steps, steps_url, self._tongue)
         for command in plan.commands:
+            if command.action == commands.TRANSCRIBE:
+                # It goes on for the whole call; a second start would be refused.
+                if carrier_ref in self._transcribed:
+                    continue
+                self._transcribed.append(carrier_ref)
             await self._command(carrier_ref, command)
         return plan.rest
 
@@ -157,7 +165,11 @@ class TelnyxCarrier:
     async def live_calls(self) -> list[RemoteCall]:
         """Return the calls of our application that are going on."""
         return [
-            RemoteCall(text(call, "call_control_id"), RemoteState.LIVE)
+            RemoteCall(
+                text(call, "call_control_id"),
+                RemoteState.LIVE,
+                call_id=ClientState.decode(call.get("client_state")).call_id,
+            )
             for call in await self._active_calls()
         ]
 

@@ -83,6 +83,9 @@ class Tongue:
         )
 
 
+TRANSCRIBE = "transcription_start"
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One Call Control command; ``fine`` are statuses and codes that mean that it is so already."""
@@ -232,7 +235,7 @@ def _transcribe(gather: Gather, tongue: Tongue) -> Command:
     if gather.hints:
         config["hints"] = list(gather.hints)
     return Command(
-        "transcription_start",
+        TRANSCRIBE,
         {
             "transcription_engine": _ENGINE,
             "transcription_engine_config": config,

@@ -1,0 +1,202 @@
+"""The phone as the interface holds it: light to import, obeyed on the media loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.calls import Call, CallMode, TranscriptLine
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.events import CallChanged, CallRequested, ErrorRaised, HangUpRequested
+from desktop_voice.core.settings import Settings
+
+if TYPE_CHECKING:
+    from desktop_voice.server.phone_service import PhoneService
+
+_log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+class Phone:
+    """Implements :class:`~desktop_voice.core.ports.PhoneControl`.
+
+    ``serve`` belongs to the media loop; everything else may be called from any thread.
+
+    Args:
+        bus: Where events arrive; ``CallRequested`` of the desk is obeyed.
+        rehearse: Places a call with the carrier on this machine; a coroutine for the media loop.
+    """
+
+    def __init__(
+        self,
+        bus: EventBus,
+        rehearse: Callable[[PhoneService, str], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._bus = bus
+        self._rehearse = rehearse
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._service: PhoneService | None = None
+        self._calls: dict[str, Call] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._unsubscribe = [
+            bus.on(CallChanged, self._on_call),
+            bus.on(CallRequested, self._on_wish),
+            bus.on(HangUpRequested, lambda _event: self.hang_up_all()),
+        ]
+
+    # --- life, on the media loop ---
+
+    async def serve(self, service: PhoneService) -> None:
+        """Start the phone and keep it up until :meth:`close`."""
+        self._loop = asyncio.get_running_loop()
+        await service.start()
+        self._service = service
+
+    async def close(self) -> None:
+        """Hang up, stop listening, close the store."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        service, self._service = self._service, None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if service is not None:
+            await service.close()
+
+    # --- PhoneControl ---
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The live calls last published, oldest first."""
+        return tuple(sorted(self._calls.copy().values(), key=lambda call: call.id))
+
+    def request_call(
+        self, number: str, mode: CallMode, message: str, *, at_night: bool = False
+    ) -> None:
+        """Ask for a call in the window."""
+        self._do(
+            lambda phone: phone.actions.request_call(
+                number, mode, message, "window", at_night=at_night
+            )
+        )
+
+    def settle_approval(self, approval_id: str, approved: bool) -> None:
+        """The user pressed Call, or Do not call."""
+        self._do(lambda phone: phone.actions.settle_approval(approval_id, approved))
+
+    def hang_up(self, call_id: str) -> None:
+        """End a call."""
+        self._do(lambda phone: phone.actions.hang_up(call_id))
+
+    def hang_up_all(self) -> None:
+        """End every call."""
+        for call in self.calls:
+            self.hang_up(call.id)
+
+    def speak(self, call_id: str, text: str) -> None:
+        """Say exactly ``text`` on a call."""
+        self._do(lambda phone: phone.actions.speak(call_id, text))
+
+    def send_dtmf(self, call_id: str, digits: str) -> None:
+        """Press keys on a call."""
+        self._do(lambda phone: phone.actions.send_dtmf(call_id, digits))
+
+    def extend(self, call_id: str) -> None:
+        """Give a call five more minutes."""
+        self._do(lambda phone: phone.actions.extend(call_id))
+
+    def settle_pairing(self, call_id: str, approved: bool) -> None:
+        """Let a paired caller in, or not."""
+        self._do(lambda phone: phone.actions.settle_pairing(call_id, approved))
+
+    def history(self, words: str, limit: int, before: str = "") -> Future[list[Call]]:
+        """Calls, newest first, whose number or transcript has ``words``."""
+        return self._ask(lambda phone: phone.actions.history(words, limit, before))
+
+    def transcript(self, call_id: str) -> Future[list[TranscriptLine]]:
+        """What was said on a call so far."""
+        return self._ask(lambda phone: phone.actions.transcript(call_id))
+
+    def delete_call(self, call_id: str) -> Future[None]:
+        """Forget a call that is over, with every word of it."""
+        return self._ask(lambda phone: phone.actions.delete(call_id))
+
+    def rehearse(self, carrier: str) -> None:
+        """Place a whole call with the carrier on this machine."""
+        self._do(lambda phone: self._rehearse(phone, carrier))
+
+    def apply_settings(self, settings: Settings) -> None:
+        """Use ``settings`` for new calls from now on."""
+        self._do(lambda phone: phone.apply(settings))
+
+    # --- between the threads ---
+
+    def _on_call(self, event: CallChanged) -> None:
+        if event.call.state.is_live:
+            self._calls[event.call.id] = event.call
+        else:
+            self._calls.pop(event.call.id, None)
+
+    def _on_wish(self, event: CallRequested) -> None:
+        mode = CallMode.NOTIFY if event.message else CallMode.CONVERSATION
+        self._do(
+            lambda phone: phone.actions.request_call(event.callee, mode, event.message, "assistant")
+        )
+
+    def _do(self, command: Callable[[PhoneService], Coroutine[Any, Any, object]]) -> None:
+        """Run ``command`` on the media loop; what goes wrong is told on the bus."""
+
+        async def run(service: PhoneService) -> None:
+            try:
+                await command(service)
+            except DesktopVoiceError as error:
+                self._bus.publish(ErrorRaised.of(error))
+            except Exception as error:  # noqa: BLE001 - told; the phone goes on
+                _log.exception("phone command failed")
+                self._bus.publish(
+                    ErrorRaised(
+                        "PHONE-00",
+                        f"The phone failed unexpectedly ({type(error).__name__}).",
+                        "Try again; if it happens again, see the log.",
+                        retryable=True,
+                    )
+                )
+
+        def start() -> None:
+            if self._service is None:
+                self._bus.publish(ErrorRaised.of(_not_running()))
+                return
+            task = asyncio.get_running_loop().create_task(run(self._service))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        if self._loop is None:
+            self._bus.publish(ErrorRaised.of(_not_running()))
+            return
+        try:
+            self._loop.call_soon_threadsafe(start)
+        except RuntimeError:
+            _log.debug("phone command after the media loop ended")
+
+    def _ask(self, question: Callable[[PhoneService], Coroutine[Any, Any, T]]) -> Future[T]:
+        service = self._service
+        if self._loop is None or service is None or self._loop.is_closed():
+            failed: Future[T] = Future()
+            failed.set_exception(_not_running())
+            return failed
+        return asyncio.run_coroutine_threadsafe(question(service), self._loop)
+
+
+def _not_running() -> PhoneError:
+    return PhoneError(
+        "PHONE-06",
+        "The phone is not running yet.",
+        "Wait a moment; if it stays like that, see the messages above and the log.",
+        retryable=True,
+    )

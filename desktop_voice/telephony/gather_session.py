@@ -1,0 +1,211 @@
+"""A call on which the carrier hears and speaks, turn by turn; works with no media stream at all."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from desktop_voice.core.calls import CallMode, EndReason
+from desktop_voice.core.phone_settings import CallInterruption
+from desktop_voice.dialogue.gather import GatherPipeline
+from desktop_voice.telephony import phrases
+from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
+from desktop_voice.telephony.notify import Delivery
+from desktop_voice.telephony.session import Surroundings
+from desktop_voice.telephony.steps import Gather, HangUp, Pause, Redirect, Say, Step
+
+_THINKING_S = 2.0
+_MOST_SILENCES = 3
+_DIGITS_S = 2.0
+
+
+class GatherSession:
+    """Speaks a prompt, gathers an answer, and again; used on the media loop.
+
+    Args:
+        around: The call's surroundings.
+        detects_machine: Whether the carrier will say if a machine answered.
+        is_resumed: The call was already going on with another session, which failed.
+    """
+
+    def __init__(
+        self, around: Surroundings, *, detects_machine: bool = False, is_resumed: bool = False
+    ) -> None:
+        self._around = around
+        self._handle = around.handle
+        self._pipeline = GatherPipeline(
+            around.brain, around.bus, around.handle.call.id, around.history
+        )
+        self._delivery = Delivery(detects_machine)
+        self._delivered_s = 0.0
+        self._waiting = False
+        self._is_resumed = is_resumed
+        self._turn = ""
+        self._prompt_text = ""
+        self._silences = 0
+        self._fillers = 0
+        self._digits = ""
+        self._digits_done: asyncio.TimerHandle | None = None
+        self._to_say: list[str] = []
+
+    @property
+    def _is_notify(self) -> bool:
+        return self._handle.call.mode is CallMode.NOTIFY
+
+    async def begin(self) -> Sequence[Step]:
+        """Return the first steps."""
+        if self._is_notify:
+            return self._deliver()
+        return self._ask(phrases.TROUBLE if self._is_resumed else self._around.opening)
+
+    async def on_event(self, event: CarrierEvent) -> Sequence[Step]:
+        """Return what the carrier is to do next."""
+        match event.kind:
+            case CarrierEventKind.MACHINE:
+                self._delivery.heard(event.machine)
+                return []
+            case _ if self._is_notify:
+                return self._notify_next(event)
+            case CarrierEventKind.SPEECH if not event.is_final:
+                await self._on_partial()
+                return []
+            case CarrierEventKind.SPEECH:
+                return await self._on_words(event.text, event.turn)
+            case CarrierEventKind.DIGITS:
+                return await self._on_digits(event)
+            case CarrierEventKind.SILENCE:
+                return self._on_silence(event)
+            case CarrierEventKind.CONTINUE:
+                return await self._next()
+            case CarrierEventKind.SPOKEN:
+                self._was_heard()
+                return []
+            case _:
+                return []
+
+    async def speak(self, text: str) -> None:
+        """Say ``text`` with the next prompt, or at once if the far end is silent."""
+        self._to_say.append(text)
+        if not self._pipeline.is_thinking:
+            await self._handle.perform(self._ask(""))
+
+    async def close(self) -> None:
+        """The call is over."""
+        if self._digits_done is not None:
+            self._digits_done.cancel()
+        self._was_heard()
+        await self._pipeline.close()
+
+    # --- conversation ---
+
+    def _ask(self, text: str) -> list[Step]:
+        said = " ".join([*self._to_say, text]).strip()
+        self._to_say = []
+        self._turn = secrets.token_urlsafe(8)
+        self._prompt_text = said
+        self._pipeline.say(said)
+        around = self._around
+        return [
+            Gather(
+                said,
+                self._turn,
+                around.url("gather", self._turn),
+                around.url("silence", self._turn),
+            )
+        ]
+
+    def _was_heard(self) -> None:
+        text, self._prompt_text = self._prompt_text, ""
+        if text:
+            self._pipeline.heard(text)
+
+    async def _on_partial(self) -> None:
+        allowed = self._around.settings.phone.interruptible
+        if allowed in (CallInterruption.SPEECH, CallInterruption.ANY):
+            await self._handle.stop_speaking()
+
+    async def _on_words(self, text: str, turn: str, *, is_typed: bool = False) -> Sequence[Step]:
+        if turn and turn != self._turn:
+            return self._ask("")
+        self._was_heard()
+        self._silences = 0
+        self._fillers = 0
+        self._pipeline.begin(text, "dtmf" if is_typed else "voice")
+        return await self._next()
+
+    async def _on_digits(self, event: CarrierEvent) -> Sequence[Step]:
+        if event.turn:
+            return await self._on_words(event.digits, event.turn, is_typed=True)
+        # Without a gather the keys come one by one.
+        self._digits += event.digits.replace("#", "")
+        if self._digits_done is not None:
+            self._digits_done.cancel()
+        if event.digits.endswith("#"):
+            return await self._typed()
+        loop = asyncio.get_running_loop()
+        self._digits_done = loop.call_later(
+            _DIGITS_S, lambda: loop.create_task(self._perform_typed())
+        )
+        return []
+
+    async def _perform_typed(self) -> None:
+        steps = await self._typed()
+        if steps:
+            await self._handle.perform(steps)
+
+    async def _typed(self) -> Sequence[Step]:
+        digits, self._digits = self._digits, ""
+        return await self._on_words(digits, "", is_typed=True) if digits else []
+
+    def _on_silence(self, event: CarrierEvent) -> Sequence[Step]:
+        if event.turn and event.turn != self._turn:
+            return self._ask("")
+        self._was_heard()
+        self._silences += 1
+        if self._silences >= _MOST_SILENCES:
+            self._handle.plan_end(EndReason.SILENT_CALLER)
+            self._pipeline.heard(phrases.GOODBYE_SILENCE)
+            return [Say(phrases.GOODBYE_SILENCE), HangUp()]
+        return self._ask(phrases.STILL_THERE)
+
+    async def _next(self) -> Sequence[Step]:
+        """Return the reply, or something to bridge the time until it is there."""
+        if not self._pipeline.is_thinking:
+            return self._ask("")
+        reply = await self._pipeline.reply_within(_THINKING_S)
+        if reply is None:
+            self._fillers += 1
+            filler = phrases.ONE_MOMENT if self._fillers % 3 == 1 else phrases.STILL_THINKING
+            return [Say(filler), Redirect(self._around.url("poll", self._turn))]
+        if reply.ends_call:
+            self._handle.plan_end(EndReason.WE_HUNG_UP)
+            self._pipeline.heard(reply.text)
+            return [Say(reply.text or phrases.GOODBYE), HangUp()]
+        return self._ask(reply.text)
+
+    # --- notify ---
+
+    def _deliver(self) -> list[Step]:
+        return [Say(self._around.opening), Redirect(self._around.url("poll"))]
+
+    def _notify_next(self, event: CarrierEvent) -> list[Step]:
+        if event.kind is not CarrierEventKind.CONTINUE:
+            return []
+        now = asyncio.get_running_loop().time()
+        if not self._waiting:
+            self._delivery.spoken()
+            self._delivered_s = now
+            if self._delivery.spoken_times == 1:
+                self._pipeline.heard(self._around.opening)
+        match self._delivery.next(now - self._delivered_s):
+            case "speak":
+                self._waiting = False
+                return self._deliver()
+            case "wait":
+                self._waiting = True
+                return [Pause(1), Redirect(self._around.url("poll"))]
+            case "hang_up":
+                self._handle.plan_end(EndReason.MESSAGE_DELIVERED)
+                delay_s = self._around.settings.limits.notify_hangup_delay_s
+                return [Pause(delay_s), HangUp()] if delay_s else [HangUp()]

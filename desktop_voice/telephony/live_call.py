@@ -1,0 +1,451 @@
+"""A live call: its state, its session, its limits and its end; nothing here is shared."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from desktop_voice.agent.history import History
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.calls import (
+    Call,
+    CallState,
+    CallTrigger,
+    Direction,
+    EndReason,
+    ImpossibleCallTransitionError,
+    PipelineKind,
+    next_call_state,
+)
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.storage.calls import CallStore
+from desktop_voice.telephony import phrases
+from desktop_voice.telephony.addresses import at, call_webhook
+from desktop_voice.telephony.carriers.carrier import (
+    Carrier,
+    CarrierEvent,
+    CarrierEventKind,
+    RemoteState,
+)
+from desktop_voice.telephony.inbound_policy import Trust
+from desktop_voice.telephony.recorder import Recorder
+from desktop_voice.telephony.session import Session
+from desktop_voice.telephony.step_runner import SLOWEST_CHARS_PER_S, StepRunner
+from desktop_voice.telephony.steps import HangUp, Pause, Redirect, Say, Step
+
+_log = structlog.get_logger()
+
+WARNING_S = 30
+_LAST_WORDS_S = 8.0
+_RING_GRACE_S = 15.0
+_HANG_UP_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+_CONFIRM_S = 3.0
+
+MakeSession = Callable[["LiveCall", bool], Session]
+"""Makes who talks on a call; with True the carrier's own ears and voice, because others failed."""
+
+_UNTOLD = frozenset(
+    {EndReason.NONE, EndReason.FAR_END_HUNG_UP, EndReason.WE_HUNG_UP, EndReason.UNKNOWN}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRoom:
+    """What all live calls share: services, never anything of a conversation."""
+
+    store: CallStore
+    bus: EventBus
+    base: Callable[[], str]
+    ring_timeout_s: Callable[[], float]
+    make_session: MakeSession
+    forget: Callable[[LiveCall], None]
+
+
+class LiveCall:
+    """One call from its plan to its end; used on the media loop.
+
+    Implements :class:`~desktop_voice.telephony.session.CallHandle`.
+    """
+
+    def __init__(self, call: Call, carrier: Carrier, room: CallRoom) -> None:
+        self._call = call
+        self._carrier = carrier
+        self._room = room
+        self._base = room.base()
+        self.session: Session | None = None
+        self.recorder = Recorder(call.id, room.store, room.bus)
+        self.over = asyncio.Event()
+        self.history = History()
+        self.needs_pairing = False
+        self.trust = Trust.GUEST
+        self._placed = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._planned = EndReason.NONE
+        self._has_begun = False
+        self._has_fallen_back = False
+        self._is_ending = False
+        self._soft_limit_s = call.soft_limit_s
+        self._pending: tuple[str, Sequence[Step]] = ("", ())
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._runner = (
+            None
+            if carrier.takes_documents
+            else StepRunner(
+                lambda: self._call.carrier_ref,
+                self._perform_now,
+                self._on_own_event,
+                self._on_step_failure,
+            )
+        )
+
+    @property
+    def call(self) -> Call:
+        """The call as it stands."""
+        return self._call
+
+    @property
+    def carrier(self) -> Carrier:
+        """The carrier that carries it."""
+        return self._carrier
+
+    @property
+    def base(self) -> str:
+        """The public address that this call's webhooks were given."""
+        return self._base
+
+    # --- what the carrier tells ---
+
+    async def on_event(self, event: CarrierEvent) -> Sequence[Step]:
+        """Take a verified event; return the steps for the reply."""
+        if event.carrier_ref and event.carrier_ref != self._call.carrier_ref:
+            await self._save(carrier_ref=event.carrier_ref)
+            self._placed.set()
+        steps = await self._react(event)
+        if not event.wants_steps:
+            if steps:
+                await self.perform(steps)
+            return ()
+        if self._is_ending or self.over.is_set():
+            return [HangUp()]
+        # A document without further steps would end the call.
+        return steps or [Pause(1), Redirect(self._url("poll"))]
+
+    async def _react(self, event: CarrierEvent) -> Sequence[Step]:
+        match event.kind:
+            case CarrierEventKind.QUEUED:
+                await self._move(CallTrigger.ACCEPTED)
+            case CarrierEventKind.RINGING:
+                await self._move(CallTrigger.RANG)
+            case CarrierEventKind.ANSWERED:
+                return await self._on_answered(event)
+            case CarrierEventKind.ENDED:
+                await self.finish(self._reason(event.end_reason))
+            case CarrierEventKind.OTHER | CarrierEventKind.STREAM_STARTED:
+                pass
+            case _:
+                return await self._on_session_event(event)
+        return ()
+
+    async def _on_answered(self, event: CarrierEvent) -> Sequence[Step]:
+        await self._move(CallTrigger.ANSWERED)
+        may_begin = event.wants_steps or not self._carrier.takes_documents
+        if not may_begin or self._has_begun or self._is_ending:
+            return ()
+        return await self.begin()
+
+    async def pick_up(self) -> Sequence[Step]:
+        """Answer an incoming call by the reply to its webhook; return its first steps."""
+        await self._move(CallTrigger.ANSWERED)
+        return await self.begin()
+
+    async def begin(self) -> Sequence[Step]:
+        """The call is answered: return its first steps."""
+        self._has_begun = True
+        self._spawn(self._keep_limits())
+        return await self.use(self._room.make_session(self, False))
+
+    async def use(self, session: Session) -> Sequence[Step]:
+        """Let ``session`` talk from now on; return its first steps."""
+        self.session = session
+        steps = await session.begin()
+        if self._call.pipeline is PipelineKind.GATHER:
+            await self._move(CallTrigger.CONNECTED)
+        return steps
+
+    async def connected(self) -> None:
+        """The media stream is open."""
+        await self._move(CallTrigger.CONNECTED)
+
+    async def _on_session_event(self, event: CarrierEvent) -> Sequence[Step]:
+        turn, steps = self._pending
+        if event.kind is CarrierEventKind.CONTINUE and turn and event.turn == turn:
+            self._pending = ("", ())
+            return steps
+        if self._runner is not None:
+            if event.kind is CarrierEventKind.SPOKEN:
+                self._runner.spoken(event.turn)
+            elif event.kind in (CarrierEventKind.SPEECH, CarrierEventKind.DIGITS):
+                self._runner.stirred()
+        if self.session is None or self._is_ending:
+            return ()
+        return await self.session.on_event(event)
+
+    async def _on_own_event(self, event: CarrierEvent) -> None:
+        """An event that a document would have caused, on a carrier without documents."""
+        if self.session is None or self._is_ending:
+            return
+        steps = await self.session.on_event(event)
+        if steps:
+            await self.perform(steps)
+
+    # --- CallHandle ---
+
+    async def perform(self, steps: Sequence[Step]) -> None:
+        """Have the carrier do ``steps`` now, in place of what it was doing.
+
+        Raises:
+            PhoneError: It refused.
+        """
+        if not steps or self.over.is_set():
+            return
+        if self._runner is not None:
+            self._runner.run(steps)
+            return
+        turn = secrets.token_urlsafe(8)
+        self._pending = (turn, steps)
+        await self._carrier.perform(self._call.carrier_ref, steps, self._url("steps", turn))
+
+    async def stop_speaking(self) -> None:
+        """Cut the carrier's own voice, where it can be cut."""
+        if self._runner is not None and not self._runner.is_speaking:
+            return
+        try:
+            await self._carrier.stop_speaking(self._call.carrier_ref)
+        except PhoneError as error:
+            _log.info("carrier cannot stop speaking", code=error.code)
+
+    def plan_end(self, reason: EndReason) -> None:
+        """The steps that were returned end the call: this will have been the reason."""
+        self._planned = reason
+
+    def end(self, reason: EndReason, detail: str = "") -> None:
+        """Hang up, for this reason."""
+        if self._is_ending or self.over.is_set():
+            return
+        self._is_ending = True
+        self._planned = reason
+        self._spawn(self._hang_up(detail))
+
+    def fall_back(self, why: str) -> None:
+        """The session cannot go on: the carrier's own ears and voice take over."""
+        if self._is_ending or self.over.is_set():
+            return
+        self._spawn(self._fall_back(why))
+
+    # --- what people ask for ---
+
+    def extend(self, seconds: int) -> int:
+        """Move the soft limit by up to ``seconds``; return how many were won."""
+        won = max(0, min(seconds, self._call.hard_limit_s - self._soft_limit_s))
+        self._soft_limit_s += won
+        return won
+
+    async def placed(self, carrier_ref: str) -> None:
+        """The carrier took the order."""
+        if not self._call.carrier_ref:
+            await self._save(carrier_ref=carrier_ref)
+        await self._move(CallTrigger.ACCEPTED)
+        self._placed.set()
+        self._spawn(self._watch_ringing())
+
+    async def finish(self, reason: EndReason, detail: str = "") -> None:
+        """The call is over; may be called again."""
+        if self.over.is_set():
+            return
+        self.over.set()
+        self._placed.set()
+        if self._runner is not None:
+            self._runner.stop()
+        current = asyncio.current_task()
+        for task in list(self._tasks):
+            if task is not current:
+                task.cancel()
+        if self.session is not None:
+            await self.session.close()
+        await self.recorder.close()
+        await self._move(
+            CallTrigger.ENDED,
+            reason=reason,
+            detail=detail or self._call.detail,
+            ended_at=datetime.now(UTC),
+        )
+        self._room.forget(self)
+
+    # --- inside ---
+
+    def _url(self, what: Any, turn: str = "") -> str:  # noqa: ANN401 - a literal's name
+        return at(call_webhook(self._base, self._call.carrier, self._call.id), what, turn)
+
+    def _reason(self, told: EndReason) -> EndReason:
+        if self._planned is not EndReason.NONE and told in _UNTOLD:
+            return self._planned
+        if told is EndReason.FAR_END_HUNG_UP and self._call.answered_at is None:
+            return EndReason.CANCELLED if self._call.direction is Direction.INBOUND else told
+        return told if told is not EndReason.NONE else EndReason.UNKNOWN
+
+    async def _perform_now(self, step: Step, turn: str) -> Sequence[Step]:
+        return await self._carrier.perform(self._call.carrier_ref, [step], self._url("steps", turn))
+
+    def _on_step_failure(self, error: DesktopVoiceError) -> None:
+        self._room.bus.publish(ev.ErrorRaised.of(error))
+        self.fall_back(error.what)
+
+    async def _move(self, trigger: CallTrigger, **changes: Any) -> None:  # noqa: ANN401
+        try:
+            state = next_call_state(self._call.state, trigger)
+        except ImpossibleCallTransitionError:
+            _log.warning("call event out of place", state=self._call.state, trigger=trigger)
+            return
+        if state is self._call.state:
+            _log.debug("call event came late", state=state, trigger=trigger)
+            return
+        if state in (CallState.ANSWERED, CallState.TALKING) and self._call.answered_at is None:
+            changes["answered_at"] = datetime.now(UTC)
+            self._answered.set()
+        await self._save(state=state, **changes)
+
+    async def _save(self, **changes: Any) -> None:  # noqa: ANN401 - fields of a call
+        before, self._call = self._call, replace(self._call, **changes)
+        try:
+            await self._room.store.update(self._call)
+        except DesktopVoiceError as error:
+            # The call goes on: what the store could not take, the carrier still knows.
+            self._room.bus.publish(ev.ErrorRaised.of(error))
+        if replace(before, carrier_ref=self._call.carrier_ref) != self._call:
+            self._room.bus.publish(ev.CallChanged(self._call))
+
+    async def _hang_up(self, detail: str) -> None:
+        await self._move(CallTrigger.HANG_UP_ASKED)
+        if not self._call.carrier_ref:
+            await self._placed.wait()
+        if self._runner is not None:
+            self._runner.stop()
+        for delay_s in _HANG_UP_DELAYS_S:
+            await asyncio.sleep(delay_s)
+            try:
+                await self._carrier.hang_up(self._call.carrier_ref)
+                break
+            except PhoneError as error:
+                self._room.bus.publish(ev.ErrorRaised.of(error))
+        await self._confirm_end(detail)
+
+    async def _confirm_end(self, detail: str) -> None:
+        """Wait for the carrier's word; ask it where that does not come."""
+        for _attempt in range(10):
+            try:
+                async with asyncio.timeout(_CONFIRM_S):
+                    await self.over.wait()
+                    return
+            except TimeoutError:
+                pass
+            try:
+                remote = await self._carrier.fetch(self._call.carrier_ref)
+                if remote.state is RemoteState.ENDED:
+                    break
+                await self._carrier.hang_up(self._call.carrier_ref)
+            except PhoneError as error:
+                _log.warning("end of a call not confirmed yet", code=error.code)
+        await self.finish(self._planned, detail)
+
+    async def _fall_back(self, why: str) -> None:
+        if self._has_fallen_back:
+            await self._give_up(why)
+            return
+        self._has_fallen_back = True
+        _log.warning("call falls back to the carrier's voice", why=why)
+        self._room.bus.publish(
+            ev.Notice(f"A call goes on with the carrier's own voice, because {why}.")
+        )
+        old, session = self.session, self._room.make_session(self, True)
+        await self._save(
+            pipeline=PipelineKind.GATHER, detail=f"Fell back to the carrier's voice: {why}."
+        )
+        try:
+            await self.perform(await self.use(session))
+        except PhoneError as error:
+            self._room.bus.publish(ev.ErrorRaised.of(error))
+            await self._give_up(error.what)
+        finally:
+            if old is not None:
+                await old.close()
+
+    async def _give_up(self, why: str) -> None:
+        self._planned = EndReason.ENGINE_FAILED
+        try:
+            await self.perform([Say(phrases.GIVING_UP), HangUp()])
+            async with asyncio.timeout(len(phrases.GIVING_UP) / SLOWEST_CHARS_PER_S):
+                await self.over.wait()
+        except (PhoneError, TimeoutError):
+            pass
+        self.end(EndReason.ENGINE_FAILED, why)
+
+    async def _watch_ringing(self) -> None:
+        try:
+            async with asyncio.timeout(self._room.ring_timeout_s() + _RING_GRACE_S):
+                await self._answered.wait()
+        except TimeoutError:
+            self.end(EndReason.NO_ANSWER)
+
+    async def _keep_limits(self) -> None:
+        loop = asyncio.get_running_loop()
+        answered_s = loop.time()
+        has_warned = False
+        while True:
+            elapsed_s = loop.time() - answered_s
+            limit_s = min(self._soft_limit_s, self._call.hard_limit_s)
+            left_s = limit_s - elapsed_s
+            if left_s <= 0:
+                break
+            if left_s > WARNING_S:
+                has_warned = False
+            elif not has_warned and limit_s > 2 * WARNING_S:
+                has_warned = True
+                self._room.bus.publish(ev.CallLimitNear(self._call.id, round(left_s)))
+                await self._say_if_possible(phrases.LIMIT_NEAR)
+            await asyncio.sleep(min(1.0, left_s))
+        is_hard = self._soft_limit_s >= self._call.hard_limit_s
+        reason = EndReason.HARD_LIMIT if is_hard else EndReason.SOFT_LIMIT
+        self._planned = reason
+        await self._say_if_possible(phrases.LIMIT_REACHED)
+        try:
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self.over.wait()
+        except TimeoutError:
+            self.end(reason)
+
+    async def _say_if_possible(self, text: str) -> None:
+        if self.session is None:
+            return
+        try:
+            await self.session.speak(text)
+        except DesktopVoiceError as error:
+            _log.warning("could not be said on a call", code=error.code)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("call task failed", exc_info=error)
+            self.end(EndReason.ENGINE_FAILED, f"Something failed ({type(error).__name__}).")

@@ -1,0 +1,460 @@
+"""The call manager: every call that lives, from the wish to the end; per-call state only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from desktop_voice.agent.brain import Brain
+from desktop_voice.core import events as ev
+from desktop_voice.core.approvals import Approval
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.calls import (
+    Call,
+    CallMode,
+    CarrierName,
+    EndReason,
+    PipelineKind,
+    TranscriptLine,
+)
+from desktop_voice.core.clock import Clock
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.settings import Settings
+from desktop_voice.dialogue.lines.media_socket import MediaSocket
+from desktop_voice.storage.calls import CallStore
+from desktop_voice.storage.webhook_rows import ClaimState
+from desktop_voice.telephony.addresses import call_webhook
+from desktop_voice.telephony.approvals import Approvals
+from desktop_voice.telephony.carriers.carrier import (
+    Carrier,
+    CarrierEvent,
+    CarrierEventKind,
+    PlaceOrder,
+    StreamStart,
+    WebhookReply,
+)
+from desktop_voice.telephony.entry import ExpectedStream
+from desktop_voice.telephony.gather_session import GatherSession
+from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Refuse, Trust
+from desktop_voice.telephony.live_call import CallRoom, LiveCall
+from desktop_voice.telephony.orders import Orders, Origin, planned_call
+from desktop_voice.telephony.pairing import Pairing
+from desktop_voice.telephony.pairing_session import PairingSession
+from desktop_voice.telephony.reception import decide, incoming_call
+from desktop_voice.telephony.session import Session, Surroundings
+from desktop_voice.telephony.steps import HangUp, Reject, Step
+from desktop_voice.telephony.stream_session import StreamSession
+from desktop_voice.telephony.tickets import Admission, Tickets
+from desktop_voice.telephony.turn_engine import TurnEngines
+
+_log = structlog.get_logger()
+
+_QUIT_S = 5.0
+
+
+class CallManager:
+    """Places, takes, routes and ends calls; used on the media loop.
+
+    Implements :class:`~desktop_voice.core.ports.CallActions` for people and tools, and
+    :class:`~desktop_voice.telephony.entry.PhoneEntry` for the public listener.
+
+    Args:
+        carrier: The account in use; None while none is set up.
+        base: Returns the public address now, or an empty string while there is none.
+        engines: What hears and speaks on media streams.
+    """
+
+    def __init__(
+        self,
+        carrier: Carrier | None,
+        *,
+        store: CallStore,
+        bus: EventBus,
+        clock: Clock,
+        settings: Settings,
+        brain: Brain,
+        base: Callable[[], str],
+        engines: TurnEngines,
+    ) -> None:
+        self._carrier = carrier
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._settings = settings
+        self._brain = brain
+        self._base = base
+        self._engines = engines
+        self.tickets = Tickets(clock)
+        self._approvals = Approvals(store, bus, clock)
+        self._pairing = Pairing(store, clock)
+        self._live: dict[str, LiveCall] = {}
+        self._begun: set[str] = set()
+        self._orders = Orders(store, clock, lambda: self._settings, lambda: self._engines.can_talk)
+        self._placing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._room = CallRoom(
+            store=store,
+            bus=bus,
+            base=base,
+            ring_timeout_s=lambda: self._settings.limits.ring_timeout_s,
+            make_session=self._session_of,
+            forget=self._forget,
+        )
+
+    # --- settings ---
+
+    @property
+    def carriers(self) -> Mapping[CarrierName, Carrier]:
+        """The accounts in use by carrier."""
+        return {self._carrier.name: self._carrier} if self._carrier is not None else {}
+
+    def apply(self, settings: Settings) -> None:
+        """Use ``settings`` for new calls."""
+        self._settings = settings
+
+    def use(self, carrier: Carrier | None) -> None:
+        """Place and take new calls with ``carrier``; live calls keep theirs."""
+        self._carrier = carrier
+        self._orders.forget_numbers()
+
+    def has_had(self, call_id: str) -> bool:
+        """Whether this run of the phone began that call."""
+        return call_id in self._begun
+
+    def is_live(self, call_id: str) -> bool:
+        """Whether this run of the app has that call."""
+        return call_id in self._live
+
+    # --- CallActions ---
+
+    async def request_call(
+        self,
+        number: str,
+        mode: CallMode,
+        message: str,
+        origin: Origin,
+        *,
+        at_night: bool = False,
+    ) -> Approval:
+        """Check a wish against every rule and put it before the user; nothing is dialled yet.
+
+        Raises:
+            PhoneError: No carrier is set up, the number is none, or a rule forbids the call.
+        """
+        order = await self._orders.make(
+            self._ready_carrier(), number, mode, message, origin, at_night=at_night
+        )
+        await self._orders.check(order, len(self._live))
+        return await self._approvals.ask(order)
+
+    async def settle_approval(self, approval_id: str, approved: bool) -> Call | None:
+        """Place the approved call, or drop it.
+
+        Raises:
+            PhoneError: The approval is unknown, used or too old, or a rule forbids the call now.
+        """
+        order = await self._approvals.settle(approval_id, approved)
+        if order is None:
+            return None
+        carrier = self._ready_carrier()
+        # One at a time, so that two calls cannot both be the last that a limit allows.
+        async with self._placing:
+            await self._orders.check(order, len(self._live))
+            await self._approvals.consume(approval_id, order)
+            call = planned_call(order, approval_id)
+            await self._store.plan(call)
+            live = self._begin(call, carrier)
+        live.trust = Trust.KNOWN
+        self._spawn(self._place(live))
+        return call
+
+    async def speak(self, call_id: str, text: str) -> None:
+        """Say exactly ``text`` on a call."""
+        live = await self._find_live(call_id)
+        if live.session is None:
+            raise PhoneError(
+                "PHONE-12",
+                "Nobody has answered the call yet.",
+                "Wait until it is answered.",
+                retryable=True,
+            )
+        await live.session.speak(text)
+
+    async def hang_up(self, call_id: str) -> None:
+        """End a call."""
+        (await self._find_live(call_id)).end(EndReason.WE_HUNG_UP)
+
+    async def hang_up_all(self, reason: EndReason = EndReason.WE_HUNG_UP) -> None:
+        """End every call, without waiting for it."""
+        for live in list(self._live.values()):
+            live.end(reason)
+
+    async def send_dtmf(self, call_id: str, digits: str) -> None:
+        """Press keys on a call."""
+        live = await self._find_live(call_id)
+        await live.carrier.send_dtmf(live.call.carrier_ref, digits)
+
+    async def extend(self, call_id: str, seconds: int = 300) -> int:
+        """Move the soft limit; return how many seconds were won."""
+        return (await self._find_live(call_id)).extend(seconds)
+
+    async def settle_pairing(self, call_id: str, approved: bool) -> None:
+        """Let a caller in who gave the right code, or send them away.
+
+        Raises:
+            PhoneError: There is no such call, or the right code was not given yet.
+        """
+        live = await self._find_live(call_id)
+        session = live.session
+        if not isinstance(session, PairingSession) or not session.waits_for_owner:
+            raise PhoneError(
+                "PHONE-13",
+                "This caller has not given the right code.",
+                "Wait until the caller said or typed it.",
+            )
+        if approved:
+            await self._store.pair(live.call.number, "")
+        self._bus.publish(ev.PairingSettled(call_id, live.call.number, approved))
+        await session.settle(approved)
+
+    async def live_calls(self) -> list[Call]:
+        """Return the calls that are not over, oldest first."""
+        return sorted((live.call for live in self._live.values()), key=lambda call: call.id)
+
+    async def call(self, call_id: str) -> Call:
+        """Return a call, live or over."""
+        if call_id in self._live:
+            return self._live[call_id].call
+        call = await self._store.get(call_id)
+        if call is None:
+            raise _no_such_call()
+        return call
+
+    async def transcript(self, call_id: str) -> list[TranscriptLine]:
+        """Return what was said on a call so far."""
+        await self.call(call_id)
+        return await self._store.transcript(call_id)
+
+    async def history(self, words: str = "", limit: int = 50, before: str = "") -> list[Call]:
+        """Return calls, newest first."""
+        return await self._store.history(words, limit, before)
+
+    async def delete(self, call_id: str) -> None:
+        """Forget a call that is over, with every word of it."""
+        if call_id in self._live:
+            raise PhoneError("PHONE-14", "The call is going on.", "Hang up first, then delete it.")
+        await self._store.delete(call_id)
+
+    # --- PhoneEntry ---
+
+    async def on_event(self, carrier_name: CarrierName, event: CarrierEvent) -> WebhookReply:
+        """Take a verified webhook; a repetition gets the stored answer and changes nothing."""
+        carrier = self.carriers.get(carrier_name)
+        live = await self._find(carrier_name, event)
+        if live is not None:
+            carrier = live.carrier
+        if carrier is None:
+            return WebhookReply(404)
+        call_id = live.call.id if live is not None else ""
+        claim = await self._store.claim_webhook(carrier_name, event.key, call_id)
+        if claim.state is not ClaimState.NEW:
+            _log.info("webhook repeated", carrier=carrier_name, kind=event.kind)
+            stored = claim.reply
+            # The first delivery is still being worked on: the carrier may ask again.
+            return (
+                WebhookReply(503)
+                if stored is None
+                else WebhookReply(stored.status, stored.content_type, stored.body)
+            )
+        try:
+            reply = carrier.reply(await self._react(carrier, live, event))
+        except BaseException:
+            await self._store.release_webhook(carrier_name, event.key)
+            raise
+        live = await self._find(carrier_name, event)
+        await self._store.finish_webhook(
+            carrier_name,
+            event.key,
+            reply.status,
+            reply.content_type,
+            reply.body,
+            live.call.id if live is not None else call_id,
+        )
+        return reply
+
+    async def on_stream(
+        self, admission: Admission, start: StreamStart, socket: MediaSocket
+    ) -> None:
+        """Talk on an open media stream until it ends."""
+        live = self._live.get(admission.call_id)
+        if live is None or not isinstance(live.session, StreamSession):
+            await socket.close()
+            return
+        await live.connected()
+        await live.session.run(socket)
+
+    def expects(self, admission: Admission) -> ExpectedStream | None:
+        """Return what the stream of a ticket must say of itself; None if the call is over."""
+        live = self._live.get(admission.call_id)
+        if live is None or live.over.is_set():
+            return None
+        return ExpectedStream(live.call.carrier_ref, live.carrier.account)
+
+    # --- life ---
+
+    async def close(self) -> None:
+        """Hang up what lives and wait a moment for the carrier's word."""
+        self._closing = True
+        await self.hang_up_all(EndReason.APP_QUIT)
+        waiting = [asyncio.create_task(live.over.wait()) for live in self._live.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=_QUIT_S)
+        for live in list(self._live.values()):
+            await live.finish(EndReason.APP_QUIT)
+        for task in [*waiting, *self._tasks]:
+            task.cancel()
+        await asyncio.gather(*waiting, *self._tasks, return_exceptions=True)
+        await self._approvals.close()
+
+    # --- inside ---
+
+    async def _find(self, carrier: CarrierName, event: CarrierEvent) -> LiveCall | None:
+        live = self._live.get(event.call_id)
+        if live is None:
+            by_ref = (one for one in self._live.values() if one.call.carrier_ref)
+            live = next((one for one in by_ref if one.call.carrier_ref == event.carrier_ref), None)
+        return live if live is not None and live.call.carrier is carrier else None
+
+    async def _react(
+        self, carrier: Carrier, live: LiveCall | None, event: CarrierEvent
+    ) -> Sequence[Step]:
+        if live is not None:
+            return await live.on_event(event)
+        known = await self._store.by_ref(carrier.name, event.carrier_ref)
+        if event.kind is CarrierEventKind.INCOMING and known is None:
+            return await self._take(carrier, event)
+        # A call that is over, or that this app does not know: it must not go on.
+        return [HangUp()] if event.wants_steps else ()
+
+    async def _take(self, carrier: Carrier, event: CarrierEvent) -> Sequence[Step]:
+        """Somebody calls in."""
+        verdict = await decide(
+            event,
+            self._settings,
+            self._store,
+            live_count=len(self._live),
+            is_closing=self._closing,
+        )
+        call = incoming_call(event, carrier.name, self._settings, verdict, self._orders.pipeline)
+        await self._store.plan(call)
+        live = self._begin(call, carrier)
+        if isinstance(verdict, Refuse):
+            if not event.wants_steps:
+                await carrier.reject(event.carrier_ref, verdict.reason)
+            await live.finish(verdict.reason)
+            return [Reject(verdict.reason)] if event.wants_steps else ()
+        live.needs_pairing = isinstance(verdict, AskPairing)
+        if isinstance(verdict, Admit):
+            live.trust = verdict.trust
+        if event.wants_steps:
+            return await live.pick_up()
+        await carrier.answer(event.carrier_ref)
+        return ()
+
+    def _session_of(self, live: LiveCall, is_fallback: bool) -> Session:
+        call = live.call
+        around = Surroundings(
+            handle=live,
+            brain=self._brain,
+            bus=live.recorder.bus,
+            settings=self._settings,
+            history=live.history,
+            base=live.base,
+            opening=call.message,
+        )
+        detects = call.mode is CallMode.NOTIFY
+        if live.needs_pairing:
+
+            async def let_in() -> Sequence[Step]:
+                live.needs_pairing = False
+                return await live.use(GatherSession(around))
+
+            return PairingSession(around, self._pairing, let_in)
+        if call.pipeline is PipelineKind.CASCADING and not is_fallback:
+            return StreamSession(around, self.tickets, self._engines, detects_machine=detects)
+        return GatherSession(around, detects_machine=detects, is_resumed=is_fallback)
+
+    def _ready_carrier(self) -> Carrier:
+        if self._carrier is None:
+            raise PhoneError(
+                "PHONE-01",
+                "No phone carrier is set up.",
+                "Choose one in Settings > Phone, and put its keys in the vault.",
+            )
+        if not self._base():
+            raise PhoneError(
+                "PHONE-02",
+                "The carrier cannot reach this machine.",
+                "Set a public address in Settings > Phone.",
+            )
+        return self._carrier
+
+    def _begin(self, call: Call, carrier: Carrier) -> LiveCall:
+        live = LiveCall(call, carrier, self._room)
+        self._live[call.id] = live
+        self._begun.add(call.id)
+        self._bus.publish(ev.CallChanged(call))
+        return live
+
+    async def _place(self, live: LiveCall) -> None:
+        call = live.call
+        try:
+            carrier_ref = await live.carrier.place(
+                PlaceOrder(
+                    call_id=call.id,
+                    to_number=call.number,
+                    from_number=call.own_number,
+                    webhook_url=call_webhook(live.base, call.carrier, call.id),
+                    ring_timeout_s=self._settings.limits.ring_timeout_s,
+                    time_limit_s=call.hard_limit_s,
+                    detect_machine=call.mode is CallMode.NOTIFY,
+                )
+            )
+        except DesktopVoiceError as error:
+            self._bus.publish(ev.ErrorRaised.of(error))
+            await live.finish(EndReason.CARRIER_REFUSED, error.what)
+            return
+        await live.placed(carrier_ref)
+
+    async def _find_live(self, call_id: str) -> LiveCall:
+        live = self._live.get(call_id)
+        if live is not None:
+            return live
+        if await self._store.get(call_id) is None:
+            raise _no_such_call()
+        raise PhoneError("PHONE-11", "The call is over.", "Look it up in the history.")
+
+    def _forget(self, live: LiveCall) -> None:
+        self._live.pop(live.call.id, None)
+        self.tickets.void(live.call.id)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("phone task failed", exc_info=error)
+
+
+def _no_such_call() -> PhoneError:
+    return PhoneError(
+        "PHONE-10", "There is no such call.", "See “desktop-voice calls” for the ids."
+    )

@@ -1,0 +1,147 @@
+"""Orders: what a wished call would be, in full, and whether every rule allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from desktop_voice.core.approvals import CallOrder
+from desktop_voice.core.calls import (
+    Call,
+    CallMode,
+    Direction,
+    PipelineKind,
+    new_call_id,
+)
+from desktop_voice.core.clock import Clock
+from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.numbers import read_number
+from desktop_voice.core.phone_settings import PipelineChoice
+from desktop_voice.core.settings import Settings
+from desktop_voice.storage.calls import CallStore
+from desktop_voice.telephony.carriers.carrier import Carrier, OwnNumber
+from desktop_voice.telephony.outbound_policy import check_order
+from desktop_voice.telephony.phrases import opening
+
+Origin = Literal["window", "terminal", "assistant"]
+
+
+class Orders:
+    """Makes and checks orders; used on the media loop.
+
+    Args:
+        settings: Returns the settings now.
+        can_talk: Whether this machine can hear and speak by itself.
+    """
+
+    def __init__(
+        self,
+        store: CallStore,
+        clock: Clock,
+        settings: Callable[[], Settings],
+        can_talk: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._can_talk = can_talk
+        self._own_numbers: tuple[OwnNumber, ...] = ()
+
+    def forget_numbers(self) -> None:
+        """Look the account's numbers up anew."""
+        self._own_numbers = ()
+
+    @property
+    def pipeline(self) -> PipelineKind:
+        """The best pipeline that there is; a wish that cannot be met steps down."""
+        wanted = self._settings().phone.pipeline
+        if wanted is PipelineChoice.GATHER or not self._can_talk():
+            return PipelineKind.GATHER
+        return PipelineKind.CASCADING
+
+    async def make(
+        self,
+        carrier: Carrier,
+        number: str,
+        mode: CallMode,
+        message: str,
+        origin: Origin,
+        *,
+        at_night: bool,
+    ) -> CallOrder:
+        """Return the whole order for a wish.
+
+        Raises:
+            PhoneError: The number is none, there is nothing to say, or no number to call from.
+        """
+        phone, limits = self._settings().phone, self._settings().limits
+        if mode is CallMode.NOTIFY and not message.strip():
+            raise PhoneError(
+                "PHONE-05", "There is no message to deliver.", "Say what they shall be told."
+            )
+        return CallOrder(
+            number=read_number(number, limits.home_region),
+            own_number=await self._own_number(carrier),
+            carrier=carrier.name,
+            mode=mode,
+            pipeline=self.pipeline,
+            message=message.strip() or phone.greeting,
+            disclosure=phone.disclosure_text if phone.disclosure else "",
+            soft_limit_s=min(limits.max_duration_s, limits.max_call_duration_s),
+            hard_limit_s=limits.max_call_duration_s,
+            origin=origin,
+            at_night=at_night,
+        )
+
+    async def check(self, order: CallOrder, live_count: int) -> None:
+        """Return if every rule allows the order now.
+
+        Raises:
+            PhoneError: A rule forbids it.
+        """
+        now = self._clock.now()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        usage = await self._store.usage_since(midnight, order.number)
+        own = {order.own_number, *(number.number for number in self._own_numbers)}
+        check_order(order, self._settings().limits, own, usage, live_count, now)
+
+    async def _own_number(self, carrier: Carrier) -> str:
+        chosen = self._settings().phone.number
+        if chosen:
+            return chosen
+        if not self._own_numbers:
+            self._own_numbers = tuple(
+                number for number in await carrier.numbers() if number.has_voice
+            )
+        if len(self._own_numbers) > 1:
+            raise PhoneError(
+                "PHONE-04",
+                "The account has several numbers.",
+                "Choose the one to call from in Settings > Phone > My number.",
+            )
+        if not self._own_numbers:
+            raise PhoneError(
+                "PHONE-03",
+                "The account has no number that can make calls.",
+                "Buy a number with voice at the carrier, then try again.",
+            )
+        return self._own_numbers[0].number
+
+
+def planned_call(order: CallOrder, approval_id: str) -> Call:
+    """Return the call that an approved order becomes; the carrier was not asked yet."""
+    return Call(
+        id=new_call_id(),
+        carrier=order.carrier,
+        direction=Direction.OUTBOUND,
+        mode=order.mode,
+        pipeline=order.pipeline,
+        number=order.number,
+        own_number=order.own_number,
+        created_at=datetime.now(UTC),
+        message=opening(order.disclosure, order.message),
+        soft_limit_s=order.soft_limit_s,
+        hard_limit_s=order.hard_limit_s,
+        approval_id=approval_id,
+    )

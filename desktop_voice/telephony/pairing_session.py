@@ -1,0 +1,133 @@
+"""A call from an unknown number: it asks for the code that the owner's window shows."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from desktop_voice.core import events as ev
+from desktop_voice.core.calls import EndReason
+from desktop_voice.telephony import phrases
+from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
+from desktop_voice.telephony.pairing import Pairing, PairingVerdict
+from desktop_voice.telephony.session import Session, Surroundings
+from desktop_voice.telephony.steps import Gather, HangUp, Pause, Redirect, Say, Step
+
+MakeSession = Callable[[], Coroutine[Any, Any, Session]]
+
+_MOST_SILENCES = 3
+_CODE_DIGITS = 8
+_PATIENCE_POLLS = 60
+
+
+class PairingSession:
+    """Asks for the code, then waits for the owner; nothing the caller says reaches a model.
+
+    Args:
+        around: The call's surroundings.
+        pairing: Codes and how often they may be tried.
+        let_in: Called once the owner agreed: replaces this session and returns the first steps.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        pairing: Pairing,
+        let_in: Callable[[], Coroutine[Any, Any, Sequence[Step]]],
+    ) -> None:
+        self._around = around
+        self._pairing = pairing
+        self._let_in = let_in
+        self._turn = ""
+        self._digits = ""
+        self._silences = 0
+        self._polls = 0
+        self._is_right = False
+        self._verdict: bool | None = None
+
+    async def begin(self) -> Sequence[Step]:
+        """Return the steps that ask for the code."""
+        call = self._around.handle.call
+        code = await self._pairing.begin(call.id, call.number)
+        if code is None:
+            return self._refuse(phrases.NO_MORE_TRIES)
+        self._around.bus.publish(ev.PairingRequested(call.id, call.number, code))
+        return self._ask(phrases.opening(self._around.opening, phrases.ASK_CODE))
+
+    async def on_event(self, event: CarrierEvent) -> Sequence[Step]:
+        """Return what the carrier is to do next."""
+        match event.kind:
+            case CarrierEventKind.SPEECH if event.is_final and not self._is_right:
+                return await self._try(event.text)
+            case CarrierEventKind.DIGITS if not self._is_right:
+                self._digits += event.digits.strip("#")
+                if not event.turn and len(self._digits) < _CODE_DIGITS:
+                    return []
+                digits, self._digits = self._digits, ""
+                return await self._try(digits)
+            case CarrierEventKind.SILENCE if not self._is_right:
+                self._silences += 1
+                if self._silences >= _MOST_SILENCES:
+                    return self._refuse(phrases.GOODBYE_SILENCE)
+                return self._ask(phrases.ASK_CODE)
+            case CarrierEventKind.CONTINUE:
+                return await self._wait()
+            case _:
+                return []
+
+    async def settle(self, is_let_in: bool) -> None:
+        """The owner decided."""
+        self._verdict = is_let_in
+
+    async def speak(self, text: str) -> None:
+        """Say ``text``; the prompt follows."""
+        await self._around.handle.perform(self._ask(text))
+
+    async def close(self) -> None:
+        """The call is over."""
+        self._pairing.end(self._around.handle.call.id)
+
+    @property
+    def waits_for_owner(self) -> bool:
+        """Whether the right code was given."""
+        return self._is_right
+
+    async def _try(self, said: str) -> Sequence[Step]:
+        call = self._around.handle.call
+        match await self._pairing.attempt(call.id, said):
+            case PairingVerdict.RIGHT:
+                self._is_right = True
+                self._around.bus.publish(ev.PairingCodeGiven(call.id, call.number))
+                return [Say(phrases.WAIT_FOR_OWNER), Redirect(self._around.url("poll"))]
+            case PairingVerdict.WRONG:
+                return self._ask(phrases.WRONG_CODE)
+            case PairingVerdict.NO_CODE:
+                return self._ask(phrases.ASK_CODE)
+            case PairingVerdict.LOCKED:
+                return self._refuse(phrases.NO_MORE_TRIES)
+
+    async def _wait(self) -> Sequence[Step]:
+        self._polls += 1
+        if self._verdict is True:
+            return await self._let_in()
+        if self._verdict is False or self._polls > _PATIENCE_POLLS:
+            return self._refuse(phrases.NOT_LET_IN)
+        words = [Say(phrases.STILL_WAITING)] if self._polls % 3 == 0 else []
+        return [*words, Pause(1), Redirect(self._around.url("poll"))]
+
+    def _ask(self, text: str) -> list[Step]:
+        self._turn = secrets.token_urlsafe(8)
+        around = self._around
+        return [
+            Gather(
+                text,
+                self._turn,
+                around.url("gather", self._turn),
+                around.url("silence", self._turn),
+            )
+        ]
+
+    def _refuse(self, words: str) -> list[Step]:
+        self._around.handle.plan_end(EndReason.PAIRING_FAILED)
+        return [Say(words), HangUp()]

@@ -1,0 +1,62 @@
+"""Reception: what becomes of a call that comes in, before anybody answers it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from desktop_voice.core.calls import (
+    Call,
+    CallMode,
+    CallState,
+    CarrierName,
+    Direction,
+    EndReason,
+    PipelineKind,
+    new_call_id,
+)
+from desktop_voice.core.numbers import strict_e164
+from desktop_voice.core.settings import Settings
+from desktop_voice.storage.calls import CallStore
+from desktop_voice.telephony.carriers.carrier import CarrierEvent
+from desktop_voice.telephony.inbound_policy import Admission, AskPairing, Refuse, admit
+from desktop_voice.telephony.phrases import opening
+
+
+async def decide(
+    event: CarrierEvent, settings: Settings, store: CallStore, *, live_count: int, is_closing: bool
+) -> Admission:
+    """Return whether the caller is let in. Raises StoreError."""
+    if is_closing:
+        return Refuse(EndReason.APP_QUIT)
+    number = strict_e164(event.from_number)
+    is_paired = number is not None and await store.is_paired(number)
+    verdict = admit(event.from_number, event.attestation, settings.inbound, is_paired)
+    if not isinstance(verdict, Refuse) and live_count >= settings.limits.max_concurrent_calls:
+        return Refuse(EndReason.TOO_MANY_CALLS)
+    return verdict
+
+
+def incoming_call(
+    event: CarrierEvent,
+    carrier: CarrierName,
+    settings: Settings,
+    verdict: Admission,
+    pipeline: PipelineKind,
+) -> Call:
+    """Return the call as it is stored, whether it will be answered or not."""
+    phone, limits = settings.phone, settings.limits
+    return Call(
+        id=new_call_id(),
+        carrier=carrier,
+        direction=Direction.INBOUND,
+        mode=CallMode.CONVERSATION,
+        pipeline=PipelineKind.GATHER if isinstance(verdict, AskPairing) else pipeline,
+        number=strict_e164(event.from_number) or "",
+        own_number=strict_e164(event.to_number) or phone.number,
+        created_at=datetime.now(UTC),
+        state=CallState.RINGING,
+        carrier_ref=event.carrier_ref,
+        message=opening(phone.disclosure_text if phone.disclosure else "", phone.greeting),
+        soft_limit_s=min(limits.max_duration_s, limits.max_call_duration_s),
+        hard_limit_s=limits.max_call_duration_s,
+    )

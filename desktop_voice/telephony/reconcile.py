@@ -1,0 +1,97 @@
+"""Tidies up at the start: what a former run left live is hung up, and nothing is ever dialled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
+from desktop_voice.core.calls import Call, CallState, CarrierName, EndReason
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.storage.calls import CallStore
+from desktop_voice.telephony.carriers.carrier import Carrier, RemoteState
+
+_log = structlog.get_logger()
+
+_RETRY_S = 5.0
+
+
+async def reconcile(
+    store: CallStore,
+    carriers: Mapping[CarrierName, Carrier],
+    bus: EventBus,
+    *,
+    is_ours: Callable[[str], bool],
+) -> None:
+    """End every call that the database says is live; return when all are settled.
+
+    It asks the carrier what became of each, hangs up those that are live, and stores how they
+    ended. A carrier that does not answer is asked again; a call whose order may or may not have
+    reached the carrier is looked for among the calls that are going on there.
+
+    Args:
+        store: Where the calls are kept.
+        carriers: The accounts that can be asked.
+        bus: Told of every call that ended.
+        is_ours: Whether a call that this run itself began has this id; it is left alone.
+    """
+    while True:
+        left = [call for call in await store.live() if not is_ours(call.id)]
+        if not left:
+            return
+        results = await asyncio.gather(*(_settle(call, store, carriers, bus) for call in left))
+        if all(results):
+            continue
+        await asyncio.sleep(_RETRY_S)
+
+
+async def _settle(
+    call: Call, store: CallStore, carriers: Mapping[CarrierName, Carrier], bus: EventBus
+) -> bool:
+    """Bring one call to its end; return whether that is done."""
+    carrier = carriers.get(call.carrier)
+    if carrier is None:
+        # Without the carrier's keys nobody can ask. Its own time limit has ended the call by then.
+        age_s = (datetime.now(UTC) - call.created_at).total_seconds()
+        if age_s <= call.hard_limit_s:
+            return False
+        await _store_end(call, EndReason.FOUND_ENDED, store, bus)
+        return True
+    try:
+        refs = [call.carrier_ref] if call.carrier_ref else await _lost_refs(call, carrier)
+        was_live = False
+        for ref in refs:
+            remote = await carrier.fetch(ref)
+            if remote.state is not RemoteState.ENDED:
+                was_live = True
+                await carrier.hang_up(ref)
+    except PhoneError as error:
+        _log.warning("call of a former run not settled yet", code=error.code)
+        return False
+    reason = EndReason.APP_QUIT if was_live else EndReason.FOUND_ENDED
+    await _store_end(call, reason, store, bus)
+    return True
+
+
+async def _lost_refs(call: Call, carrier: Carrier) -> list[str]:
+    """Return the carrier's ids of a call whose order was sent but never confirmed to us."""
+    return [
+        remote.carrier_ref
+        for remote in await carrier.live_calls()
+        if remote.call_id == call.id
+        or (remote.to_number == call.number and remote.from_number in ("", call.own_number))
+    ]
+
+
+async def _store_end(call: Call, reason: EndReason, store: CallStore, bus: EventBus) -> None:
+    ended = replace(call, state=CallState.ENDED, reason=reason, ended_at=datetime.now(UTC))
+    try:
+        await store.update(ended)
+    except DesktopVoiceError as error:
+        bus.publish(ev.ErrorRaised.of(error))
+    bus.publish(ev.CallChanged(ended))

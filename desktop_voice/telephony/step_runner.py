@@ -1,0 +1,132 @@
+"""Carries steps out one after the other, for carriers that take commands instead of documents."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.telephony import addresses
+from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
+from desktop_voice.telephony.steps import ConnectStream, Gather, Pause, Redirect, Say, Step
+
+_log = structlog.get_logger()
+
+SLOWEST_CHARS_PER_S = 8.0
+_SPOKEN_GRACE_S = 4.0
+_SILENCE_S = 8.0
+
+
+class StepRunner:
+    """One call's running document; used on the media loop.
+
+    A carrier with XML asks for further steps when a document says so, and tells when a gather heard
+    nothing. Here both are made from the carrier's "finished speaking" and a clock, so that sessions
+    need not know the difference.
+
+    Args:
+        perform: Hands a step and its nonce to the carrier; returns what is left of it once the
+            speech that it began is over. Raises PhoneError.
+        deliver: Takes the events that a document would have caused.
+        on_failure: Told once when the carrier refuses a step.
+    """
+
+    def __init__(
+        self,
+        carrier_ref: Callable[[], str],
+        perform: Callable[[Step, str], Awaitable[Sequence[Step]]],
+        deliver: Callable[[CarrierEvent], Awaitable[None]],
+        on_failure: Callable[[DesktopVoiceError], None],
+    ) -> None:
+        self._carrier_ref = carrier_ref
+        self._perform = perform
+        self._deliver = deliver
+        self._on_failure = on_failure
+        self._task: asyncio.Task[None] | None = None
+        self._turn = ""
+        self._spoken = asyncio.Event()
+        self._stirred = asyncio.Event()
+        self.is_speaking = False
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Do ``steps`` from now on, in place of what was being done."""
+        self.stop()
+        self._task = asyncio.get_running_loop().create_task(self._run(list(steps)))
+
+    def stop(self) -> None:
+        """Do nothing more."""
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        self._task = None
+        self.is_speaking = False
+
+    def spoken(self, turn: str) -> None:
+        """The carrier finished the speech that was given the nonce ``turn``."""
+        if turn == self._turn:
+            self._spoken.set()
+
+    def stirred(self) -> None:
+        """The far end makes itself heard: the gather is not silent."""
+        self._stirred.set()
+
+    async def _run(self, steps: list[Step]) -> None:
+        try:
+            while steps:
+                step, *after = steps
+                steps = [*await self._do(step), *after]
+                if isinstance(step, ConnectStream):
+                    # The stream's end is an event of its own.
+                    return
+        except DesktopVoiceError as error:
+            self._on_failure(error)
+        finally:
+            self.is_speaking = False
+
+    async def _do(self, step: Step) -> Sequence[Step]:
+        """Carry out one step; return what is left of it."""
+        match step:
+            case Say(text):
+                return await self._speak(text, step)
+            case Gather(prompt=prompt):
+                rest = await self._speak(prompt, step)
+                if not rest:
+                    await self._listen(step)
+                return rest
+            case Pause(seconds):
+                await asyncio.sleep(seconds)
+            case Redirect(url):
+                await self._emit(CarrierEventKind.CONTINUE, addresses.read(url).turn)
+            case _:
+                await self._perform(step, "")
+        return ()
+
+    async def _speak(self, text: str, step: Step) -> Sequence[Step]:
+        self._spoken.clear()
+        self._turn = secrets.token_urlsafe(8)
+        rest = await self._perform(step, self._turn)
+        if not text:
+            return rest
+        self.is_speaking = True
+        try:
+            async with asyncio.timeout(len(text) / SLOWEST_CHARS_PER_S + _SPOKEN_GRACE_S):
+                await self._spoken.wait()
+        except TimeoutError:
+            _log.warning("carrier never said that it finished speaking")
+        self.is_speaking = False
+        return rest
+
+    async def _listen(self, gather: Gather) -> None:
+        while True:
+            self._stirred.clear()
+            try:
+                async with asyncio.timeout(_SILENCE_S):
+                    await self._stirred.wait()
+            except TimeoutError:
+                break
+        await self._emit(CarrierEventKind.SILENCE, gather.turn)
+
+    async def _emit(self, kind: CarrierEventKind, turn: str) -> None:
+        await self._deliver(CarrierEvent(kind, self._carrier_ref(), "", turn=turn))

@@ -1,0 +1,251 @@
+"""A call on a media stream: the desk's turn engine with the phone as its microphone and speaker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from desktop_voice.agent.reply import Action, EndCall
+from desktop_voice.core import events as ev
+from desktop_voice.core.calls import CallMode, EndReason
+from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.states import Trigger
+from desktop_voice.dialogue.cascading import CascadingPipeline
+from desktop_voice.dialogue.lines.media_socket import MediaSocket
+from desktop_voice.dialogue.lines.phone import PhoneLine
+from desktop_voice.dialogue.liveness import Liveness
+from desktop_voice.telephony import phrases
+from desktop_voice.telephony.addresses import stream_url
+from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
+from desktop_voice.telephony.notify import Delivery
+from desktop_voice.telephony.session import Surroundings
+from desktop_voice.telephony.steps import ConnectStream, Redirect, Step
+from desktop_voice.telephony.tickets import Tickets
+from desktop_voice.telephony.turn_engine import TurnEngines
+
+_log = structlog.get_logger()
+
+CONNECT_S = 3.0
+_MOST_STREAMS = 3
+_GRACE_S = 1.0
+_WATCH_EVERY_S = 0.2
+_SILENT_S = 8.0
+_MOST_SILENCES = 3
+_PLAYED_S = 60.0
+_BEEP_EVERY_S = 0.2
+
+
+class StreamSession:
+    """Connects the call's media stream and talks on it; used on the media loop."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        tickets: Tickets,
+        engines: TurnEngines,
+        *,
+        detects_machine: bool = False,
+    ) -> None:
+        self._around = around
+        self._handle = around.handle
+        self._tickets = tickets
+        self._engines = engines
+        self._delivery = Delivery(detects_machine)
+        self._verdict = asyncio.Event()
+        self._streams = 0
+        self._connected = asyncio.Event()
+        self._socket: MediaSocket | None = None
+        self._pipeline: CascadingPipeline | None = None
+        self._has_greeted = False
+        self._waiting_to_say: list[str] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    # --- the carrier's side ---
+
+    async def begin(self) -> Sequence[Step]:
+        """Return the steps that connect the stream."""
+        call = self._handle.call
+        self._streams += 1
+        self._connected.clear()
+        ticket = self._tickets.issue(call.id, call.carrier)
+        self._spawn(self._watch_connection(self._streams))
+        return [
+            ConnectStream(
+                stream_url(self._around.base, ticket), ticket, self._around.url("stream")
+            ),
+            Redirect(self._around.url("after_stream")),
+        ]
+
+    async def on_event(self, event: CarrierEvent) -> Sequence[Step]:
+        """Return what the carrier is to do next."""
+        match event.kind:
+            case CarrierEventKind.MACHINE:
+                self._delivery.heard(event.machine)
+                self._verdict.set()
+            case CarrierEventKind.CONTINUE:
+                if self._socket is not None:
+                    # The socket's own end is authoritative; it may be noticed a moment later.
+                    return []
+                return await self._again("the stream ended")
+            case _:
+                pass
+        return []
+
+    async def _again(self, why: str) -> Sequence[Step]:
+        if self._closed:
+            return []
+        if self._streams >= _MOST_STREAMS:
+            self._handle.fall_back(why)
+            return []
+        _log.warning("media stream lost", call=self._handle.call.id, streams=self._streams)
+        return await self.begin()
+
+    async def _watch_connection(self, stream: int) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._connected.wait()
+        except TimeoutError:
+            if stream == self._streams and not self._closed:
+                self._handle.fall_back("the media stream did not connect")
+
+    # --- the conversation ---
+
+    async def run(self, socket: MediaSocket) -> None:
+        """Talk on an open stream until it ends."""
+        self._connected.set()
+        self._socket = socket
+        line = PhoneLine(socket, self._handle.call.id)
+        pipeline = await self._engines.make(line, self._around, self)
+        self._pipeline = pipeline
+        watch = asyncio.create_task(self._watch(line, pipeline))
+        talk = asyncio.create_task(self._talk(pipeline))
+        digits = asyncio.create_task(self._take_digits(line, pipeline))
+        try:
+            async for frame in line.frames():
+                await pipeline.push(frame)
+        finally:
+            self._pipeline = None
+            self._socket = None
+            for task in (watch, talk, digits):
+                task.cancel()
+            await asyncio.gather(watch, talk, digits, return_exceptions=True)
+            await pipeline.close()
+            await line.close()
+        if not self._handle.carrier.takes_documents:
+            # Nobody comes for the next steps of a document.
+            self._spawn(self._come_back())
+
+    async def _come_back(self) -> None:
+        await asyncio.sleep(_GRACE_S)
+        steps = await self._again("the stream ended")
+        if steps:
+            await self._handle.perform(steps)
+
+    async def speak(self, text: str) -> None:
+        """Say ``text`` as soon as nobody is cut off by it."""
+        if self._pipeline is None:
+            self._waiting_to_say.append(text)
+        else:
+            await self._pipeline.announce_soon(text)
+
+    async def close(self) -> None:
+        """The call is over, or another session takes it."""
+        self._closed = True
+        self._tickets.void(self._handle.call.id)
+        if self._socket is not None:
+            await self._socket.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _talk(self, pipeline: CascadingPipeline) -> None:
+        """Say the first words, then go on as the mode wants it."""
+        try:
+            if self._handle.call.mode is CallMode.NOTIFY:
+                await self._notify(pipeline)
+                return
+            if not self._has_greeted:
+                pipeline.announce(self._around.opening, is_protected=True, is_turn=True)
+                self._has_greeted = await pipeline.wait_played(_PLAYED_S)
+            else:
+                pipeline.announce(phrases.TROUBLE)
+            for text in self._waiting_to_say:
+                await pipeline.announce_soon(text)
+            self._waiting_to_say = []
+        except DesktopVoiceError as error:
+            self._around.bus.publish(ev.ErrorRaised.of(error))
+            self._handle.fall_back("the greeting could not be spoken")
+
+    async def _notify(self, pipeline: CascadingPipeline) -> None:
+        loop = asyncio.get_running_loop()
+        spoken_s = loop.time()
+        while True:
+            match self._delivery.next(loop.time() - spoken_s):
+                case "speak":
+                    pipeline.announce(
+                        self._around.opening,
+                        is_protected=True,
+                        is_turn=not self._delivery.spoken_times,
+                    )
+                    if await pipeline.wait_played(_PLAYED_S):
+                        self._delivery.spoken()
+                    spoken_s = loop.time()
+                case "wait":
+                    await asyncio.sleep(_BEEP_EVERY_S)
+                case "hang_up":
+                    break
+        await asyncio.sleep(self._around.settings.limits.notify_hangup_delay_s)
+        self._handle.end(EndReason.MESSAGE_DELIVERED)
+
+    async def _watch(self, line: PhoneLine, pipeline: CascadingPipeline) -> None:
+        """Notice when the call has gone silent although it is our turn, or nobody is there."""
+        liveness = Liveness()
+        silences = 0
+        quiet_since_s = line.now()
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            silent_s = liveness.update(line.now(), pipeline.is_owed_sound, pipeline.last_sound_s)
+            if silent_s is not None:
+                self._handle.fall_back("no sound came although a reply was due")
+                return
+            if self._handle.call.mode is CallMode.NOTIFY or not pipeline.is_quiet:
+                quiet_since_s = line.now()
+                if pipeline.in_utterance:
+                    silences = 0
+                continue
+            if line.now() - quiet_since_s < _SILENT_S:
+                continue
+            quiet_since_s = line.now()
+            silences += 1
+            if silences >= _MOST_SILENCES:
+                pipeline.announce(phrases.GOODBYE_SILENCE, is_turn=True)
+                await pipeline.wait_played(_PLAYED_S)
+                self._handle.end(EndReason.SILENT_CALLER)
+                return
+            pipeline.announce(phrases.STILL_THERE, is_turn=True)
+
+    async def _take_digits(self, line: PhoneLine, pipeline: CascadingPipeline) -> None:
+        async for digit in line.digits():
+            pipeline.on_digits(digit)
+
+    def on_trigger(self, trigger: Trigger) -> None:
+        """A turn is over: listen for the next one."""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return
+        if trigger in (Trigger.NOTHING_SAID, Trigger.REPLY_ENDED, Trigger.STOPPED):
+            pipeline.listen()
+
+    def on_action(self, action: Action) -> None:
+        """The reply wants something done."""
+        if isinstance(action, EndCall):
+            self._handle.end(EndReason.WE_HUNG_UP)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
