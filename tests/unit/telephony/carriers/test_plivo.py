@@ -347,15 +347,26 @@ async def test_a_live_call_is_live(phone: Phone) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"),
-    [("completed", EndReason.FAR_END_HUNG_UP), ("busy", EndReason.BUSY)],
+    ("record", "reason"),
+    [
+        ({"call_state": "completed"}, EndReason.FAR_END_HUNG_UP),
+        ({"call_state": "busy"}, EndReason.BUSY),
+        ({"call_state": "ANSWER", "end_time": "2026-11-20 14:00:00+00:00"}, EndReason.UNKNOWN),
+        ({"call_state": "x", "hangup_cause_name": "Ring Timeout Reached"}, EndReason.NO_ANSWER),
+    ],
 )
-async def test_what_became_of_a_call(phone: Phone, status: str, reason: EndReason) -> None:
-    over = described(9, call_status=status)
-    phone.api.will(f"GET {ONE_CALL}", (404, {}), (404, {}), (200, over))
+async def test_what_became_of_a_call(
+    phone: Phone, record: dict[str, object], reason: EndReason
+) -> None:
+    phone.api.will(f"GET {ONE_CALL}", (404, {}), (200, described(9, call_status="", **record)))
     remote = await phone.carrier.fetch(CALL)
     assert (remote.state, remote.end_reason) == (RemoteState.ENDED, reason)
-    assert [query.get("status") for query in phone.api.queries] == [["live"], ["queued"], None]
+    assert [query.get("status") for query in phone.api.queries] == [["live"], None]
+
+
+async def test_a_record_of_no_end_is_not_called_over(phone: Phone) -> None:
+    phone.api.will(f"GET {ONE_CALL}", (404, {}), (200, described(9, call_status="")))
+    assert (await phone.carrier.fetch(CALL)).state is RemoteState.UNKNOWN
 
 
 async def test_a_call_known_by_its_request_is_found(phone: Phone) -> None:
