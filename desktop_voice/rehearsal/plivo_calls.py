@@ -119,6 +119,9 @@ class PlivoCalls:
         """Take note of a call's new state."""
         if call.state is State.RINGING and call.direction == "inbound":
             self._take_in(call)
+        elif call.state is State.RINGING and call.from_number != self._account.number:
+            call.notes["hangup"] = hangups.UNKNOWN_CALLER_ID
+            call.end(Cause.FAILED, "network")
         elif call.state is State.RINGING:
             self._tell(call, "Ring", "ring")
         elif call.state is State.IN_PROGRESS and call.direction == "outbound":

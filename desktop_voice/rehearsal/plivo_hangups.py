@@ -31,6 +31,7 @@ CANCELLED_BY_API = Hangup(1000, "Canceled", "API Request", "ORIGINATOR_CANCEL")
 REJECTED_BY_XML = Hangup(3020, "Rejected", "Answer XML", "CALL_REJECTED")
 BUSY_BY_XML = Hangup(3010, "Busy Line", "Answer XML", "USER_BUSY")
 MACHINE = Hangup(9100, "Machine Detected", "Plivo")
+UNKNOWN_CALLER_ID = Hangup(3030, "Unknown Caller ID", "Plivo", "CALL_REJECTED")
 NO_APPLICATION = Hangup(3020, "Rejected", "Plivo", "CALL_REJECTED")
 _URLS = {"answer": 1, "action": 2, "transfer": 3, "redirect": 4}
 
