@@ -255,7 +255,7 @@ def _matches(start: StreamStart, ticket: str, expected: ExpectedStream) -> bool:
     return (
         bool(start.stream_ref and expected.carrier_ref)
         and start.carrier_ref == expected.carrier_ref
-        and start.account in (expected.account or start.account,)
+        and (not start.account or not expected.account or start.account == expected.account)
         and hmac.compare_digest((start.ticket or ticket).encode(), ticket.encode())
     )
 
