@@ -277,11 +277,12 @@ class TwilioCarrier:
             now = answer.date or self._clock.now()
             ago = timedelta(seconds=self._clock.monotonic() - began_s)
             found = [
-                fields.text(call, "sid")
+                sid
                 for call in fields.objects(answer.body, "calls")
-                if _is_created_since(call, now - ago - _CREATED_SLACK)
+                if (sid := fields.text(call, "sid"))
+                and sid not in self._placed
                 and fields.text(call, "direction").startswith("outbound")
-                and fields.text(call, "sid") not in self._placed
+                and _is_created_since(call, now - ago - _CREATED_SLACK)
             ]
             if found:
                 return found[0]

@@ -358,7 +358,7 @@ async def test_a_live_call_is_live(phone: Phone) -> None:
 async def test_what_became_of_a_call(
     phone: Phone, record: dict[str, object], reason: EndReason
 ) -> None:
-    phone.api.will(f"GET {ONE_CALL}", (404, {}), (200, described(9, call_status="", **record)))
+    phone.api.will(f"GET {ONE_CALL}", (404, {}), (200, {**described(9, call_status=""), **record}))
     remote = await phone.carrier.fetch(CALL)
     assert (remote.state, remote.end_reason) == (RemoteState.ENDED, reason)
     assert [query.get("status") for query in phone.api.queries] == [["live"], None]
