@@ -123,10 +123,14 @@ class TwilioCarrier:
         try:
             await self._update(carrier_ref, (("Status", "completed"),), accept=(404,))
         except PhoneError as error:
-            if error.code != errors.NOT_IN_PROGRESS:
+            is_unclear = isinstance(error, errors.UncertainError)
+            if not is_unclear and error.code != errors.NOT_IN_PROGRESS:
                 raise
-            if (await self.fetch(carrier_ref)).state is RemoteState.LIVE:
-                await self._update(carrier_ref, (("Status", "canceled"),), accept=(404,))
+            if (await self.fetch(carrier_ref)).state is RemoteState.ENDED:
+                return
+            if is_unclear:
+                raise
+            await self._update(carrier_ref, (("Status", "canceled"),), accept=(404,))
 
     async def perform(
         self, carrier_ref: str, steps: Sequence[Step], steps_url: str

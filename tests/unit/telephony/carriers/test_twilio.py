@@ -273,8 +273,15 @@ async def test_hanging_up_is_repeated_until_it_is_confirmed(phone: Phone) -> Non
 
 async def test_a_hang_up_that_fails_for_good_says_so(phone: Phone) -> None:
     phone.api.will(f"POST {ONE_CALL}", (503, {}))
+    phone.api.will(f"GET {ONE_CALL}", (200, listed(0, status="in-progress")))
     assert await code_of(phone.carrier.hang_up(CALL)) == "CARRIER-23"
-    assert len(phone.api.asked) == 4
+    assert phone.api.requests() == [*[f"POST {ONE_CALL}"] * 4, f"GET {ONE_CALL}"]
+
+
+async def test_a_hang_up_whose_answer_was_lost_is_confirmed_by_looking(phone: Phone) -> None:
+    phone.api.will(f"POST {ONE_CALL}", CUT, (400, error(21220, 400)))
+    phone.api.will(f"GET {ONE_CALL}", (200, listed(0, status="completed")))
+    await phone.carrier.hang_up(CALL)
 
 
 @pytest.mark.parametrize(("status", "requests"), [("completed", 2), ("ringing", 3)])
