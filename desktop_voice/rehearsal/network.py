@@ -25,6 +25,9 @@ Direction = Literal["inbound", "outbound"]
 Party = Literal["app", "far_end", "network"]
 
 
+_GOODBYE_S = 1.0
+
+
 class State(StrEnum):
     """Where a call stands; it only ever goes forward."""
 
@@ -144,6 +147,7 @@ class NetworkCall:
         self._network = network
         self._hearings: list[Hearing] = []
         self._ended = asyncio.Event()
+        self._closed = asyncio.Event()
         self._answered = asyncio.Event()
         self._program: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
@@ -183,9 +187,17 @@ class NetworkCall:
         answered = self.state is State.IN_PROGRESS
         self.end(Cause.COMPLETED if answered else Cause.CANCELLED, "far_end")
 
+    async def answered(self) -> None:
+        """Wait for the answer, which may never come."""
+        await self._answered.wait()
+
     async def ended(self) -> None:
         """Wait for the end."""
         await self._ended.wait()
+
+    async def closed(self) -> None:
+        """Wait until it has ended and everything about it has been reported."""
+        await self._closed.wait()
 
     def run(self, program: Coroutine[Any, Any, None]) -> None:
         """Carry out instructions; those that run now are dropped, and all are at the call's end.
@@ -259,6 +271,7 @@ class NetworkCall:
         finally:
             await self.far_end.close()
             self._network.report_call(self)
+            self._closed.set()
 
     async def _ring(self) -> None:
         answer = self.plan.answer
@@ -337,7 +350,7 @@ class NetworkCall:
             hearing.put(Digit(key))
 
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 def is_e164(number: str) -> bool:
@@ -425,9 +438,11 @@ class Network:
         self.reports.report("call", call.describe())
 
     async def close(self) -> None:
-        """End every call and stop everything."""
+        """End every call and stop everything; last callbacks have a moment to go out."""
         for call in self.calls.values():
             call.end(Cause.FAILED, "network")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_GOODBYE_S)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -24,6 +24,7 @@ from desktop_voice.rehearsal.tunnel import Tunnel
 Message = dict[str, Any]
 
 CONNECT_S = 10.0
+_CLOSE_S = 2.0
 _LARGEST_MESSAGE_BYTES = 1024 * 1024
 _JITTER_EVERY_FRAMES = 10
 _JITTER_MS = 60
@@ -141,6 +142,7 @@ class StreamClient:
                     headers={"Host": local.host, **headers},
                     protocols=protocols,
                     max_msg_size=_LARGEST_MESSAGE_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
                 ),
                 CONNECT_S,
             )
@@ -269,5 +271,7 @@ async def _send(socket: aiohttp.ClientWebSocketResponse, message: Message) -> No
 
 
 async def _close(socket: aiohttp.ClientWebSocketResponse, session: aiohttp.ClientSession) -> None:
-    await socket.close()
-    await session.close()
+    try:
+        await socket.close()
+    finally:
+        await session.close()

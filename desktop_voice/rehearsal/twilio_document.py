@@ -68,7 +68,7 @@ _CHILDREN: dict[str, frozenset[str]] = {
     "ConversationRelay": frozenset(("Language", "Parameter")),
     "Dial": frozenset(("Number",)),
 }
-_WHOLE = re.compile(r"\d+")
+_WHOLE = re.compile(r"[0-9]+")
 _BOOLEANS = ("true", "false")
 _INTERRUPTIBLE = ("none", "dtmf", "speech", "any", "true", "false")
 _VALUES: dict[tuple[str, str], re.Pattern[str] | tuple[str, ...]] = {
@@ -77,10 +77,10 @@ _VALUES: dict[tuple[str, str], re.Pattern[str] | tuple[str, ...]] = {
     ("Play", "digits"): re.compile(r"[0-9A-D#*w]{1,32}"),
     ("Gather", "input"): ("dtmf", "speech", "dtmf speech", "speech dtmf"),
     ("Gather", "timeout"): _WHOLE,
-    ("Gather", "speechTimeout"): re.compile(r"auto|\d+"),
+    ("Gather", "speechTimeout"): re.compile(r"auto|[0-9]+"),
     ("Gather", "maxSpeechTime"): _WHOLE,
     ("Gather", "finishOnKey"): re.compile(r"[0-9*#]?"),
-    ("Gather", "numDigits"): re.compile(r"[1-9]\d*"),
+    ("Gather", "numDigits"): re.compile(r"[1-9][0-9]*"),
     ("Gather", "bargeIn"): _BOOLEANS,
     ("Gather", "actionOnEmptyResult"): _BOOLEANS,
     ("Gather", "method"): ("GET", "POST"),

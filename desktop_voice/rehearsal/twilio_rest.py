@@ -396,7 +396,7 @@ class TwilioRest:
             raise RestError(400, 20001, f"{name} must be {least} to {most}")
 
     def _whole(self, text: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", text):
+        if not re.fullmatch(r"[0-9]{1,9}", text):
             raise RestError(400, 20001, f"{text!r} is not a whole number")
         return int(text)
 
