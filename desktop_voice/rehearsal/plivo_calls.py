@@ -61,7 +61,10 @@ class PlivoCalls:
             self._side.new_ref(),
             _e164(str(body["from"])),
             _e164(to),
-            ring_timeout_s=float(str(body.get("ring_timeout", _RING_TIMEOUT_S))),
+            ring_timeout_s=min(
+                float(str(body.get("ring_timeout") or _RING_TIMEOUT_S)),
+                float(str(body.get("hangup_on_ring") or _RING_TIMEOUT_S)),
+            ),
             time_limit_s=float(str(body.get("time_limit", _TIME_LIMIT_S))),
         )
         call.notes |= {"request_uuid": request_uuid, "request": dict(body)}

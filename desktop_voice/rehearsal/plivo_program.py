@@ -133,6 +133,8 @@ class PlivoProgram:
             await self._exchange.voice.say(self._call, verb.text)
 
     async def _get_input(self, verb: Verb) -> Fetch | None:
+        if "interimSpeechResultsCallback" in verb.attributes:
+            self._violation("<GetInput> interimSpeechResultsCallback is not rehearsed")
         wanted = verb.attribute("inputType").split()
         end_silence = verb.attribute("speechEndTimeout", "auto")
         digit_gap = verb.attribute("digitEndTimeout", "auto")

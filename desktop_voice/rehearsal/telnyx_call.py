@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -39,7 +39,11 @@ class TelnyxCall:
     """Event loop only.
 
     Args:
-        request: The dial's or later the answer's body: what is to begin with the answer.
+        exchange: What all dialects share.
+        account: Whose call it is.
+        events: Through which the app hears of it.
+        call: The network's call.
+        request: The dial's body, in whose place comes the answer's: what begins with the answer.
     """
 
     def __init__(
@@ -112,6 +116,12 @@ class TelnyxCall:
         elif self.call.state is State.ENDED:
             self._speaker.finish()
             self.emit("call.hangup", hangup_fields(self.call))
+            if self.call.direction == "inbound" and self._cause is Cause.NO_ANSWER:
+                self._violation("an incoming call was neither answered nor rejected")
+
+    @property
+    def _cause(self) -> Cause | None:
+        return self.call.ending.cause if self.call.ending is not None else None
 
     def _take_common(self, body: Body) -> None:
         if body.get("client_state") is not None:
@@ -193,7 +203,8 @@ class TelnyxCall:
             except asyncio.CancelledError:
                 self.emit("streaming.stopped", {"stream_url": settings.url})
                 raise
-        self.call.playout.clear()
+        if not self._speaker.is_busy:
+            self.call.playout.clear()
         if end.connected:
             self.emit("streaming.stopped", {"stream_url": settings.url})
         else:
@@ -298,7 +309,7 @@ class TelnyxCall:
                 if isinstance(heard, Digit):
                     self.emit("call.dtmf.received", {**parties(self.call), "digit": heard.key})
 
-    def _start(self, name: str, work: Any) -> None:  # noqa: ANN401
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Do something that ends with the call; of each name there is one at a time."""
         self._stop(name)
         task = self._exchange.network.spawn(self._until_the_end(work))
@@ -310,8 +321,8 @@ class TelnyxCall:
 
         task.add_done_callback(forget)
 
-    async def _until_the_end(self, work: Any) -> None:  # noqa: ANN401
-        task = asyncio.ensure_future(work)
+    async def _until_the_end(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         ended = asyncio.create_task(self.call.ended())
         try:
             await asyncio.wait((task, ended), return_when=asyncio.FIRST_COMPLETED)

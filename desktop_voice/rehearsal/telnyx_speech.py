@@ -42,6 +42,11 @@ class Speaker:
         self._outstanding: list[_Speech] = []
         self.on_spoken: Callable[[str], None] | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being spoken or waits."""
+        return bool(self._outstanding)
+
     def add(self, body: Mapping[str, Any]) -> None:
         """Speak a checked command's payload after all before it."""
         if body.get("stop"):

@@ -68,6 +68,41 @@ async def test_a_call_that_is_not_taken(
     assert not [received for received in app.received if received.path == "/answer"]
 
 
+async def test_a_number_that_is_not_the_accounts_own_cannot_call(
+    app: FakeApp, rehearsal: RehearsalProcess, plivo: PlivoClient
+) -> None:
+    order = {
+        "from": CALLER[1:],
+        "to": CALLEE[1:],
+        "answer_url": app.on("/answer", HANG_UP),
+        "hangup_url": app.on("/told", ""),
+    }
+    assert (await plivo.request("POST", "/Call/", order))[0] == 201
+    hangup = await app.wait("/told", Event="Hangup")
+    assert (hangup.form["CallStatus"], hangup.form["HangupCauseCode"]) == ("failed", "3030")
+
+
+async def test_a_number_without_an_application_takes_no_call(
+    app: FakeApp, rehearsal: RehearsalProcess, plivo: PlivoClient
+) -> None:
+    ref = await rehearsal.dial("plivo", CALLER)
+    ended = await rehearsal.wait_for("call", ref=ref, state="ended")
+    assert (ended["cause"], ended["by"]) == ("rejected", "network")
+    assert app.received == []
+
+
+async def test_a_callback_may_come_twice(
+    app: FakeApp, rehearsal: RehearsalProcess, plivo: PlivoClient
+) -> None:
+    await rehearsal.far_end(CALLEE, answer="busy")
+    await rehearsal.fault("plivo", "webhook", "duplicate")
+    await plivo.call(app, HANG_UP)
+    await app.wait("/told", Event="Hangup")
+    rings = [r.headers for r in app.received if r.form.get("Event") == "Ring"]
+    assert len({headers["X-Plivo-Signature-V3-Nonce"] for headers in rings}) == 1
+    assert len(rings) == 2
+
+
 async def test_an_incoming_call_is_rejected_unanswered_or_taken(
     app: FakeApp, rehearsal: RehearsalProcess, plivo: PlivoClient
 ) -> None:
