@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 
 from desktop_voice.agent.alarms import Alarms
 from desktop_voice.agent.history import History
 from desktop_voice.agent.intents import units
-from desktop_voice.agent.intents.desk import Desk
+from desktop_voice.agent.intents.desk import Desk, Handler
 from desktop_voice.agent.intents.handlers import HANDLERS
 from desktop_voice.agent.intents.numbers import say_number
+from desktop_voice.agent.intents.on_calls import on_calls
 from desktop_voice.agent.intents.recogniser import IntentMatch, Recogniser
+from desktop_voice.agent.manner import DESK, Answerer, Manner, Trust
 from desktop_voice.agent.model import ChatMessage, LanguageModel
 from desktop_voice.agent.model_reply import Delays, model_reply
 from desktop_voice.agent.openai_chat import OpenAIChatModel
@@ -27,6 +30,7 @@ NO_MODEL = (
     "No language model is set up, so I only know the basics; "
     "you can add one in Settings, under Language model."
 )
+NO_MODEL_ON_CALLS = "Sorry, I can only tell the time, do sums and convert units on this line."
 
 KeySource = Callable[[str], str]
 """Returns the API key that an environment variable stands for, or an empty string.
@@ -87,26 +91,33 @@ class Brain:
         """
         return self._ready_recogniser().recognise(text)
 
-    async def answer(self, text: str, history: History) -> AsyncGenerator[ReplyPart, None]:
+    def as_answerer(self, manner: Manner) -> Answerer:
+        """Return what answers one conversation in ``manner``."""
+        return _InManner(self, manner)
+
+    async def answer(
+        self, text: str, history: History, manner: Manner = DESK
+    ) -> AsyncGenerator[ReplyPart, None]:
         """Yield the reply to ``text``; closing the iterator ends all work on it.
 
-        A built-in intent costs the model nothing. The history is read, never written; whether
-        ``text`` is its last turn already makes no difference.
+        A built-in intent costs the model nothing; one that is not for whom ``manner`` trusts so
+        little is left to the model, which can do nothing of the kind. The history is read, never
+        written; whether ``text`` is its last turn already makes no difference.
         """
         if self._recogniser is None:
             await asyncio.to_thread(self._load)
         match = self.recognise(text)
-        if match is not None:
+        handler = _handlers(manner).get(match.name) if match is not None else None
+        if match is not None and handler is not None:
             yield Did(match.name)
-            desk = Desk(self._clock, self._alarms, history)
-            for part in HANDLERS[match.name](match.slots, desk):
+            for part in handler(match.slots, Desk(self._clock, self._alarms, history)):
                 yield part
         elif not self._models:
-            yield Say(NO_MODEL)
+            yield Say(NO_MODEL if manner.prompt == "desk" else NO_MODEL_ON_CALLS)
         elif text.strip():
             self._answering += 1
             try:
-                async with aclosing(self._ask_models(text.strip(), history)) as parts:
+                async with aclosing(self._ask_models(text.strip(), history, manner)) as parts:
                     async for part in parts:
                         yield part
             finally:
@@ -126,9 +137,11 @@ class Brain:
         self._answering = 0
         await self._close_retired()
 
-    def _ask_models(self, text: str, history: History) -> AsyncGenerator[ReplyPart, None]:
+    def _ask_models(
+        self, text: str, history: History, manner: Manner
+    ) -> AsyncGenerator[ReplyPart, None]:
         settings = self._settings
-        prompt = system_prompt(self._clock.now(), settings.instructions)
+        prompt = system_prompt(self._clock.now(), settings.instructions, manner)
         messages = [ChatMessage("system", prompt), *history.messages()]
         if messages[-1].role != "user":
             messages.append(ChatMessage("user", text))
@@ -137,7 +150,7 @@ class Brain:
         delays = Delays(
             settings.filler_after_s, settings.fallback_after_s, settings.apology_after_s
         )
-        return model_reply(self._models, messages, delays)
+        return model_reply(self._models, messages, delays, manner.tools)
 
     def _make_models(self) -> tuple[LanguageModel, ...]:
         settings = self._settings
@@ -171,3 +184,19 @@ class Brain:
         self._ready_recogniser().warm_up()
         say_number(0)
         units.registry()
+
+
+@dataclass(frozen=True, slots=True)
+class _InManner:
+    """The brain, bound to one conversation's manner."""
+
+    brain: Brain
+    manner: Manner
+
+    def answer(self, text: str, history: History) -> AsyncGenerator[ReplyPart, None]:
+        return self.brain.answer(text, history, self.manner)
+
+
+def _handlers(manner: Manner) -> Mapping[str, Handler]:
+    is_owner = manner.trust is Trust.OWNER
+    return HANDLERS if manner.prompt == "desk" and is_owner else on_calls(is_owner=is_owner)

@@ -40,9 +40,18 @@ class RepeatLast:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Call a person or a number, as it was spoken or typed."""
+    """Call a person or a number, as it was spoken or typed.
+
+    ``message`` is what shall be told them; empty for a conversation.
+    """
 
     callee: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUpCalls:
+    """End the phone calls that are going on beside this conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,9 @@ class EndCall:
     """End the phone call that this conversation is on, once the reply was heard."""
 
 
-Action = StopTalking | SetMuted | SetVolume | ChangeVolume | RepeatLast | Call | EndCall
+Action = (
+    StopTalking | SetMuted | SetVolume | ChangeVolume | RepeatLast | Call | HangUpCalls | EndCall
+)
 
 
 @dataclass(frozen=True, slots=True)

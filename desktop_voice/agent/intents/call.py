@@ -9,7 +9,7 @@ from typing import Any
 
 from desktop_voice.agent.intents.desk import Desk, Handler
 from desktop_voice.agent.intents.numbers import read_number
-from desktop_voice.agent.reply import Call, Do, ReplyPart, Say
+from desktop_voice.agent.reply import Call, Do, HangUpCalls, ReplyPart, Say
 
 MAX_NAME_WORDS = 5
 _MESSAGE = re.compile(r"[, ]+(?:and|to) (?:tell|ask|say|let|remind|inform|wish|invite)\b.*", re.I)
@@ -105,5 +105,10 @@ def _call(slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
     yield Say("I can't place calls yet, because the phone is not set up.")
 
 
-HANDLERS: Mapping[str, Handler] = MappingProxyType({"phone.call": _call})
+def _hang_up(_slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
+    yield Do(HangUpCalls())
+    yield Say("Okay.")
+
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType({"phone.call": _call, "phone.hang_up": _hang_up})
 READERS: Mapping[str, Callable[[str], object | None]] = MappingProxyType({"callee": read_callee})

@@ -31,11 +31,16 @@ def _name(_slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
     yield Say("I'm Desktop Voice, your assistant.")
 
 
+def _nature(_slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
+    yield Say("I'm an AI assistant, not a person.")
+
+
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         "chat.hello": _hello,
         "chat.goodbye": _goodbye,
         "chat.help": _help,
         "chat.name": _name,
+        "chat.nature": _nature,
     }
 )

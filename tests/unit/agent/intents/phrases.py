@@ -170,6 +170,7 @@ POSITIVE: dict[str, list[str]] = {
         "Thank you very much.",
         "Okay, thanks.",
         "Thanks a lot.",
+        "Thanks, that's all.",
     ],
     "talk.repeat": [
         "Repeat that.",
@@ -208,6 +209,15 @@ POSITIVE: dict[str, list[str]] = {
         "Give Peter a call.",
         "Make a call to Jean-Luc.",
         "I want to call my sister.",
+    ],
+    "phone.hang_up": [
+        "Hang up.",
+        "Hang up, please.",
+        "Please hang up the phone.",
+        "End the call.",
+        "Can you end this call now?",
+        "You can hang up.",
+        "End all calls.",
     ],
     "sum.calculate": [
         "What's 12 times 7?",
@@ -260,6 +270,15 @@ POSITIVE: dict[str, list[str]] = {
     "chat.goodbye": ["Goodbye.", "Bye.", "Good night."],
     "chat.help": ["What can you do?", "Help.", "What can I say?", "How can you help me?"],
     "chat.name": ["What's your name?", "What is your name?", "Who are you?"],
+    "chat.nature": [
+        "Are you a robot?",
+        "Are you human?",
+        "Are you a real person?",
+        "So, are you an AI?",
+        "Am I talking to a machine?",
+        "Is this a recording?",
+        "You're a computer.",
+    ],
 }
 
 NEGATIVE: list[str] = [
@@ -271,6 +290,11 @@ NEGATIVE: list[str] = [
     "Set a timer for ten minutes and",
     "Phone number for the pizza place?",
     "Dial tone.",
+    "Why did they hang up?",
+    "Hang up the picture in the hall.",
+    "Are you sure?",
+    "Are you a fan of jazz?",
+    "Is this a good time?",
     "Who should I call?",
     "Okay, stop the music.",
     "Turn off the lights.",
