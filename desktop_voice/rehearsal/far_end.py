@@ -50,10 +50,16 @@ class FarEnd:
 
     async def run(self) -> None:
         """Behave until the plan is done; runs beside the call and is cancelled at its end."""
-        async with asyncio.TaskGroup() as group:
-            if self._plan.hang_up_after_ms is not None:
-                group.create_task(self._hang_up_later(self._plan.hang_up_after_ms))
-            group.create_task(self._behave())
+        after_ms = self._plan.hang_up_after_ms
+        if after_ms is None:
+            await self._behave()
+            return
+        end = asyncio.create_task(self._hang_up_later(after_ms))
+        try:
+            await self._behave()
+            await end
+        finally:
+            end.cancel()
 
     async def detect(self, *, wait_for_end: bool, timeout_s: float) -> Detection:
         """What the carrier's answering machine detection finds, after the time that it takes."""

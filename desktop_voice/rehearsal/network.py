@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from desktop_voice.audio.frames import Pcm
+from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.rehearsal.call_clock import CallClock
 from desktop_voice.rehearsal.far_end import FarEnd
 from desktop_voice.rehearsal.far_end_plan import FarEndPlan
@@ -310,12 +311,11 @@ class NetworkCall:
         finally:
             for task in tasks:
                 task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception):
-                    raise result
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _sound_stopped(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._network.report_failure(error)
             self.end(Cause.FAILED, "network")
 
     async def _end_unless_over(self, after_s: float, cause: Cause, by: Party) -> None:
@@ -437,6 +437,14 @@ class Network:
         """Report where a call stands; at the end with what was measured on it."""
         self.reports.report("call", call.describe())
 
+    def report_failure(self, error: BaseException) -> None:
+        """Report that the rehearsal itself has failed at something."""
+        if isinstance(error, DesktopVoiceError):
+            fields = {"code": error.code, "what": error.what, "do": error.do}
+        else:
+            fields = {"what": f"{type(error).__name__}: {error}"}
+        self.reports.report("failure", fields)
+
     async def close(self) -> None:
         """End every call and stop everything; last callbacks have a moment to go out."""
         for call in self.calls.values():
@@ -456,4 +464,4 @@ class Network:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.reports.report("failure", {"what": f"{type(error).__name__}: {error}"})
+            self.report_failure(error)
