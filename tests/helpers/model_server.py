@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -33,6 +33,7 @@ class Mode(StrEnum):
     STAYS_OPEN = "stays_open"
     THINKS = "thinks"
     REASONS = "reasons"
+    REFUSES_TOOLS = "refuses_tools"
 
 
 _STATUS = {
@@ -48,12 +49,15 @@ _STATUS = {
 class ModelServer:
     """A running server: set ``mode`` and ``words``, read what was asked.
 
+    ``script`` makes the deltas of an answer out of the request, instead of ``words``; see
+    :func:`calling`.
     ``asked`` is set when a chat arrived; ``release`` lets a slow first token go; ``hung_up`` is
     set when a client closed the connection of a chat that was not over.
     """
 
     mode: Mode = Mode.NORMAL
     words: list[str] = field(default_factory=lambda: ["Paris ", "is ", "in ", "France."])
+    script: Callable[[dict[str, Any]], list[dict[str, Any]]] | None = None
     models: Any = field(default_factory=lambda: ["small-model", "big-model"])
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -85,6 +89,9 @@ class ModelServer:
         self.keys.append(request.headers.get("Authorization", ""))
         if self.mode in _STATUS:
             return web.json_response({"error": {"message": "no"}}, status=_STATUS[self.mode])
+        if self.mode is Mode.REFUSES_TOOLS and "tools" in self.requests[-1]:
+            error = {"error": {"message": "small-model does not support tools"}}
+            return web.json_response(error, status=400)
         if self.mode is Mode.HTML:
             return web.Response(text="<html>It works!</html>", content_type="text/html")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -112,6 +119,12 @@ class ModelServer:
                     await self._send(response, {"content": piece})
             case Mode.REASONS:
                 await self._send(response, {"reasoning_content": "Hmm, France."})
+        if self.script is not None:
+            for delta in self.script(self.requests[-1]):
+                await self._send(response, delta)
+            await self._send(response, {}, finish_reason="stop")
+            await response.write(b"data: [DONE]\n\n")
+            return
         words = [] if self.mode is Mode.EMPTY else self.words
         for index, word in enumerate(words):
             if index == 2 and self.mode is Mode.DIES_HALF_WAY:
@@ -128,7 +141,7 @@ class ModelServer:
 
     @staticmethod
     async def _send(
-        response: web.StreamResponse, delta: dict[str, str], finish_reason: str | None = None
+        response: web.StreamResponse, delta: dict[str, Any], finish_reason: str | None = None
     ) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
         chunk = {
@@ -139,6 +152,21 @@ class ModelServer:
             "choices": [choice],
         }
         await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
+
+
+def calling(*calls: tuple[str, str]) -> dict[str, Any]:
+    """Return the delta with which a model calls tools: a name and JSON arguments each."""
+    return {
+        "tool_calls": [
+            {
+                "index": index,
+                "id": f"call_{index}",
+                "type": "function",
+                "function": {"name": name, "arguments": arguments},
+            }
+            for index, (name, arguments) in enumerate(calls)
+        ]
+    }
 
 
 @asynccontextmanager

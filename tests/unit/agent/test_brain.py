@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from desktop_voice.agent.alarms import Alarms
-from desktop_voice.agent.brain import NO_MODEL, Brain
+from desktop_voice.agent.brain import NO_MODEL, NO_MODEL_ON_CALLS, Brain
 from desktop_voice.agent.history import History
+from desktop_voice.agent.manner import Manner, Trust
 from desktop_voice.agent.model_reply import APOLOGY, BROKEN_OFF, FILLER
-from desktop_voice.agent.reply import Did, Filler, Problem, ReplyPart, Say
+from desktop_voice.agent.reply import Did, Do, EndCall, Filler, Problem, ReplyPart, Say
 from desktop_voice.core.settings import ModelSettings
 from tests.helpers.model_server import Mode, ModelServer, model_server, unused_port
 from tests.helpers.virtual_clock import VirtualClock
@@ -229,3 +230,59 @@ async def test_it_is_warm_after_warming_up(alarms: Alarms) -> None:
         assert (match.name, match.is_open_ended) == ("timer.set", True)
         assert brain.recognise(QUESTION) is None
         await brain.close()
+
+
+CALLER = Manner("phone", Trust.KNOWN)
+
+
+async def _told(brain: Brain, text: str, manner: Manner) -> list[ReplyPart]:
+    answerer = brain.as_answerer(manner)
+    try:
+        return [part async for part in answerer.answer(text, History())]
+    finally:
+        await brain.close()
+
+
+async def test_a_caller_is_answered_with_the_prompt_for_the_phone(alarms: Alarms) -> None:
+    async with model_server() as server:
+        brain = _brain(_settings(server, instructions="Call me Sam."), alarms)
+        assert await _told(brain, QUESTION, CALLER) == ANSWER
+        prompt = server.requests[0]["messages"][0]["content"]
+    assert "telephone" in prompt
+    assert "Sam" not in prompt
+    assert "tools" not in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Set a timer for ten minutes.",
+        "Wake me up at seven.",
+        "Cancel all alarms.",
+        "Full volume.",
+        "Mute the microphone.",
+        "Call +1 415 555 0123 and tell them I'm late.",
+    ],
+)
+async def test_a_callers_command_is_only_words_for_the_model(alarms: Alarms, text: str) -> None:
+    async with model_server() as server:
+        assert await _told(_brain(_settings(server), alarms), text, CALLER) == ANSWER
+    assert await _told(_brain(_settings(), alarms), text, CALLER) == [Say(NO_MODEL_ON_CALLS)]
+    assert alarms.pending() == []
+
+
+async def test_the_owner_may_set_a_timer_by_phone(alarms: Alarms) -> None:
+    parts = await _told(
+        _brain(_settings(), alarms),
+        "Set a timer for ten minutes.",
+        Manner("phone", Trust.OWNER),
+    )
+    assert parts[0] == Did("timer.set")
+    assert len(alarms.pending()) == 1
+
+
+async def test_a_goodbye_ends_a_call_but_not_the_desk(alarms: Alarms) -> None:
+    parts = await _told(_brain(_settings(), alarms), "Goodbye!", CALLER)
+    assert parts == [Did("chat.goodbye"), Say("Goodbye."), Do(EndCall())]
+    parts = await _reply(_brain(_settings(), alarms), "Goodbye!")
+    assert parts == [Did("chat.goodbye"), Say("Goodbye.")]
