@@ -49,7 +49,7 @@ async def test_a_voice_silences_the_reply_before_its_words_are_known() -> None:
     async with talk(REPLIES, is_paced=True, policy=policy()) as t:
         await ask(t)
         t.stt.let_go.clear()
-        await t.line.hear(quiet(500), sound(120))
+        await t.line.hear(quiet(500), sound(100))
         assert t.line.clears == 0
         await t.line.hear(sound(20))
         assert t.line.clears == 1
