@@ -95,6 +95,8 @@ def common_fields(call: NetworkCall, auth_id: str) -> dict[str, str]:
         fields["STIRVerification"] = {"": "Not Applicable", "A": "Verified"}.get(
             call.stir, "Not Verified"
         )
+        known = call.stir in ("A", "B", "C")
+        fields["STIRAttestation"] = call.stir if known else "Not Applicable"
     return fields
 
 

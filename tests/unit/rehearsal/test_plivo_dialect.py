@@ -109,8 +109,10 @@ async def test_an_incoming_call_is_rejected_unanswered_or_taken(
     told = app.on("/told", "")
     reject = app.on("/reject", "<Response><Hangup reason='rejected'/></Response>")
     await plivo.answer_at(reject, told)
-    ref = await rehearsal.dial("plivo", CALLER)
+    ref = await rehearsal.dial("plivo", CALLER, stir="A")
     first = await app.wait("/reject")
+    stir = first.form["STIRVerification"], first.form["STIRAttestation"]
+    assert stir == ("Verified", "A")
     assert (first.form["CallStatus"], first.form["From"]) == ("ringing", CALLER[1:])
     ended = await rehearsal.wait_for("call", ref=ref, state="ended")
     assert (ended["cause"], ended["duration_s"]) == ("rejected", 0)
