@@ -182,7 +182,7 @@ class Control:
                 else self._faults.take(dialect.name, "rest:any")
             )
             if fault is None:
-                return await handler(request)
+                return await self._serve(dialect, request, handler)
             await request.read()
             if fault.kind.isdigit():
                 return dialect.refusal(int(fault.kind))
@@ -200,6 +200,19 @@ class Control:
             return web.Response(status=502)
 
         return trouble
+
+    async def _serve(
+        self,
+        dialect: Dialect,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            what = f"the API has no {request.method} {request.path}"
+            self._reports.violation(dialect.name, what)
+            return dialect.refusal(404)
 
 
 def _take(fields: dict[str, object], name: str) -> str:

@@ -43,6 +43,7 @@ async def dial(call: NetworkCall, verb: Element, network: Network) -> dict[str, 
         ring_timeout_s=float(verb.get("timeout", _TIMEOUT_S)),
         time_limit_s=float(verb.get("timeLimit", _TIME_LIMIT_S)),
     )
+    leg.notes["parent"] = call.ref
     try:
         await bridge(call, leg)
     finally:

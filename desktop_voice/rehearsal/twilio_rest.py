@@ -15,6 +15,7 @@ from desktop_voice.rehearsal.network import NetworkCall, State, is_e164
 from desktop_voice.rehearsal.twilio_webhooks import (
     API_VERSION,
     TwilioAccount,
+    direction_of,
     http_date,
     status_of,
 )
@@ -272,19 +273,19 @@ class TwilioRest:
     def _call(self, call: NetworkCall) -> dict[str, object]:
         sid = self._desk.account.sid
         path = f"/{API_VERSION}/Accounts/{sid}/Calls/{call.ref}"
-        outbound = call.direction == "outbound"
+        parent = call.notes.get("parent")
         answered = None if call.answered_s is None else http_date(call.answered_s)
         return {
             "sid": call.ref,
             "account_sid": sid,
-            "parent_call_sid": None,
+            "parent_call_sid": parent,
             "to": call.to_number,
             "to_formatted": call.to_number,
             "from": call.from_number,
             "from_formatted": call.from_number,
             "phone_number_sid": self._desk.number_sid,
             "status": status_of(call),
-            "direction": "outbound-api" if outbound else "inbound",
+            "direction": direction_of(call),
             "answered_by": call.notes.get("answered_by"),
             "api_version": API_VERSION,
             "caller_name": None,

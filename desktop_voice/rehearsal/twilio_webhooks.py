@@ -56,6 +56,13 @@ def status_of(call: NetworkCall) -> str:
     return _FINAL[call.ending.cause]
 
 
+def direction_of(call: NetworkCall) -> str:
+    """Return the call's direction in Twilio's words; a dialled leg has a parent."""
+    if call.direction == "inbound":
+        return "inbound"
+    return "outbound-dial" if "parent" in call.notes else "outbound-api"
+
+
 @dataclass(slots=True)
 class TwilioAccount:
     """Who signs: the account's SID and token, and a SharedKey if webhooks are signed with it."""
@@ -122,7 +129,7 @@ class TwilioWebhooks:
             "CallStatus": status_of(call),
             "Called": call.to_number,
             "Caller": call.from_number,
-            "Direction": "inbound" if call.direction == "inbound" else "outbound-api",
+            "Direction": direction_of(call),
             "From": call.from_number,
             "To": call.to_number,
         }

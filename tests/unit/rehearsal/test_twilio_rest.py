@@ -95,8 +95,10 @@ async def test_what_twilio_would_overlook_is_reported(
 async def test_strangers_and_unknown_calls_are_refused(
     rehearsal: RehearsalProcess, twilio: TwilioClient
 ) -> None:
-    status, body = await twilio.get("/Calls/CA00000000000000000000000000000000.json")
-    assert (status, body["code"]) == (404, 20404)
+    for path in ("/Calls/CA00000000000000000000000000000000.json", "/Callz.json"):
+        status, body = await twilio.get(path)
+        assert (status, body["code"]) == (404, 20404)
+    await rehearsal.wait_for("violation", carrier="twilio")
     twilio.headers = {"Authorization": aiohttp.encode_basic_auth(twilio.sid, "wrong")}
     status, body = await twilio.get("/Calls.json")
     assert (status, body["code"]) == (401, 20003)

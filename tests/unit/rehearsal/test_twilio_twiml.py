@@ -157,12 +157,15 @@ async def test_a_transfer_joins_two_far_ends(
     colleague = "+14155550155"
     steps = [{"say": "This is the colleague speaking", "over": False}]
     await rehearsal.far_end(colleague, kind="script", steps=steps, speaks_first=True, after="stay")
-    await rehearsal.far_end(CALLEE, kind="script", steps=[{"expect": "colleague"}])
+    await rehearsal.far_end(CALLEE, kind="script", steps=[{"expect": "speaking"}])
     dial = f"<Dial action='/after'><Number>{colleague}</Number></Dial>"
     app.on("/after", "<Response><Hangup/></Response>")
     ref = await twilio.call(app.on("/voice", f"<Response>{dial}</Response>"))
     heard = await rehearsal.wait_for("far_heard", ref=ref)
-    assert "colleague" in heard["text"].lower()
+    _, calls = await twilio.get("/Calls.json", To=colleague)
+    leg = calls["calls"][0]
+    assert (leg["parent_call_sid"], leg["direction"]) == (ref, "outbound-dial")
+    assert "speaking" in heard["text"].lower()
     ended = await rehearsal.wait_for("call", ref=ref, state="ended")
     assert ended["by"] == "far_end"
 
