@@ -85,7 +85,7 @@ def _rehearse(options: argparse.Namespace) -> int:
     plan = RehearsalPlan(
         carrier=CarrierName(options.carrier),
         is_outbound=options.outbound,
-        mode=CallMode(options.mode) if options.outbound else CallMode.CONVERSATION,
+        mode=CallMode(options.mode),
         pipeline=PipelineChoice(options.pipeline),
         recordings=tuple(options.recordings),
         uses_microphone=options.me,

@@ -24,10 +24,10 @@ from desktop_voice.speech.engine_room import EngineRoom
 
 PUBLIC_BASE = "https://rehearsal.localhost"
 FAR_NUMBER = "+14155550147"
-MESSAGE = "The server is back up."
+MESSAGE = "Your package will arrive tomorrow afternoon between two and four."
 SCRIPT: tuple[Mapping[str, object], ...] = (
-    {"say": "What is twelve times twelve?"},
-    {"say": "Thank you. Goodbye."},
+    {"say": "What time is it?"},
+    {"say": "Okay, bye bye."},
 )
 
 _LONGEST_S = 600.0
@@ -168,7 +168,11 @@ def _settings(settings: Settings, plan: RehearsalPlan, own_number: str) -> Setti
             "public_url": PUBLIC_BASE,
             "pipeline": plan.pipeline.value,
         },
-        "inbound": {"policy": InboundPolicy.ALLOWLIST.value, "allow_from": [FAR_NUMBER]},
+        "inbound": {
+            "policy": InboundPolicy.ALLOWLIST.value,
+            "allow_from": [FAR_NUMBER],
+            "mode": plan.mode.value,
+        },
         "limits": {
             "daily_calls": 1000,
             "daily_calls_per_number": 100,
@@ -178,6 +182,8 @@ def _settings(settings: Settings, plan: RehearsalPlan, own_number: str) -> Setti
             "home_region": "US",
         },
     }
+    if plan.message and not plan.is_outbound:
+        changes["phone"]["greeting"] = plan.message
     data = settings.model_dump()
     for section, values in changes.items():
         data[section].update(values)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
+from desktop_voice.core.calls import CallMode
 from desktop_voice.core.setting_types import Section, ShortText
 
 
@@ -161,6 +162,11 @@ class InboundSettings(Section):
         title="Who may call in",
         description="“pairing” asks unknown callers for a code that this window shows; “open” lets "
         "anybody talk to the assistant.",
+    )
+    mode: CallMode = Field(
+        CallMode.CONVERSATION,
+        title="Answer with",
+        description="“conversation” talks with callers; “notify” says the greeting and hangs up.",
     )
     allow_from: list[str] = Field(
         [],

@@ -16,6 +16,7 @@ from desktop_voice.core.calls import (
     Call,
     CallMode,
     CarrierName,
+    Direction,
     EndReason,
     PipelineKind,
     TranscriptLine,
@@ -376,7 +377,7 @@ class CallManager:
             base=live.base,
             opening=call.message,
         )
-        detects = call.mode is CallMode.NOTIFY
+        detects = call.mode is CallMode.NOTIFY and call.direction is Direction.OUTBOUND
         if live.needs_pairing:
 
             async def let_in() -> Sequence[Step]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from desktop_voice.core.calls import (
     Call,
-    CallMode,
     CallState,
     CarrierName,
     Direction,
@@ -49,7 +48,7 @@ def incoming_call(
         id=new_call_id(),
         carrier=carrier,
         direction=Direction.INBOUND,
-        mode=CallMode.CONVERSATION,
+        mode=settings.inbound.mode,
         pipeline=PipelineKind.GATHER if isinstance(verdict, AskPairing) else pipeline,
         number=strict_e164(event.from_number) or "",
         own_number=strict_e164(event.to_number) or phone.number,
