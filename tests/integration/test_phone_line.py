@@ -232,3 +232,28 @@ async def test_keys_stop_the_reply_and_are_a_turn(room: EngineRoom, brain: Brain
 async def _pass_on_digits(its: Call) -> None:
     async for digit in its.line.digits():
         its.pipeline.on_digits(digit)
+
+
+async def test_four_calls_at_once_are_each_understood_and_answered(
+    room: EngineRoom, brain: Brain, recordings: Recordings, stt: SpeechToText
+) -> None:
+    questions = {
+        BRIDGE: "how old is the brooklyn bridge",
+        WEATHER: "what's the weather like",
+        "stt/livekit/weather_question.wav": "what is the weather in paris",
+        "stt/speechbrain/spk2_snt2.wav": "what joy there is in living",
+    }
+
+    async def one(name: str, words: str) -> str:
+        async with call(room, brain) as its:
+            its.pipeline.listen()
+            await its.far.say(voice_of(recordings, name))
+            await its.until(lambda: bool(its.replies))
+            (asked,) = its.user_turns
+            assert word_errors(asked, words) <= 1
+            assert its.replies == [(NO_MODEL, NO_MODEL)]
+            assert len(its.history.messages()) == 2
+            return its.heard_by_far_end(stt)
+
+    for heard in await asyncio.gather(*[one(*question) for question in questions.items()]):
+        assert share_of_words(NO_MODEL, heard) >= MOST_WORDS
