@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from desktop_voice.rehearsal.network import Digit, NetworkCall
+from desktop_voice.rehearsal.call import Digit, NetworkCall
 
 
 async def bridge(one: NetworkCall, other: NetworkCall) -> None:

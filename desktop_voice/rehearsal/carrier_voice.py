@@ -10,7 +10,7 @@ import numpy as np
 
 from desktop_voice.audio.frames import FRAME_MS, Pcm
 from desktop_voice.audio.vad import VoiceActivityDetector, VoiceGate
-from desktop_voice.rehearsal.network import Digit, Hearing, NetworkCall
+from desktop_voice.rehearsal.call import Digit, Hearing, NetworkCall
 from desktop_voice.rehearsal.speech_engines import SpeechEngines
 from desktop_voice.speech import registry
 

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from desktop_voice.core.errors import CommandError, DesktopVoiceError
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.carrier_voice import CarrierVoice
 from desktop_voice.rehearsal.carriers import CARRIERS
 from desktop_voice.rehearsal.dialect import Dialect, Exchange
 from desktop_voice.rehearsal.far_end import FarEnd
 from desktop_voice.rehearsal.far_end_plan import read_plan
 from desktop_voice.rehearsal.faults import KINDS, WHERES, Fault, Faults
-from desktop_voice.rehearsal.network import Network, NetworkCall, is_e164
+from desktop_voice.rehearsal.network import Network, is_e164
 from desktop_voice.rehearsal.reports import Report, Reporter
 from desktop_voice.rehearsal.speech_engines import SpeechEngines
 from desktop_voice.rehearsal.tunnel import Tunnel

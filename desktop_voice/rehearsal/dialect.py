@@ -12,9 +12,10 @@ from typing import Protocol
 
 from aiohttp import web
 
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.carrier_voice import CarrierVoice
 from desktop_voice.rehearsal.faults import Faults
-from desktop_voice.rehearsal.network import Network, NetworkCall
+from desktop_voice.rehearsal.network import Network
 from desktop_voice.rehearsal.reports import Reporter
 from desktop_voice.rehearsal.tunnel import Tunnel
 

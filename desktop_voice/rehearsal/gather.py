@@ -8,13 +8,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from desktop_voice.audio.frames import Pcm
+from desktop_voice.rehearsal.call import Digit, NetworkCall
 from desktop_voice.rehearsal.carrier_voice import (
     CarrierVoice,
     SpeechEvent,
     SpeechStarted,
     Utterance,
 )
-from desktop_voice.rehearsal.network import Digit, NetworkCall
 
 
 @dataclass(frozen=True, slots=True)

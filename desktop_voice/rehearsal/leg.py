@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from desktop_voice.rehearsal.bridge import bridge
-from desktop_voice.rehearsal.network import Cause, Network, NetworkCall, State
+from desktop_voice.rehearsal.call import Cause, NetworkCall, State
+from desktop_voice.rehearsal.network import Network
 
 
 class _Leg:

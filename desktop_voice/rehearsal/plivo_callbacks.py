@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.dialect import Exchange
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.plivo_hangups import call_status, hangup
 from desktop_voice.rehearsal.plivo_signatures import signature_headers
 from desktop_voice.rehearsal.webhooks import WebhookReply, WebhookRequest, Webhooks

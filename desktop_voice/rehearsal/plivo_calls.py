@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from desktop_voice.rehearsal import plivo_hangups as hangups
+from desktop_voice.rehearsal.call import Cause, NetworkCall, State
 from desktop_voice.rehearsal.dialect import Exchange
-from desktop_voice.rehearsal.network import Cause, NetworkCall, State
 from desktop_voice.rehearsal.plivo_account import PlivoAccount
 from desktop_voice.rehearsal.plivo_callbacks import (
     PlivoCallbacks,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.dialect import Exchange
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.plivo_account import PlivoAccount
 from desktop_voice.rehearsal.plivo_callbacks import PlivoCallbacks
 from desktop_voice.rehearsal.plivo_calls import PlivoCalls

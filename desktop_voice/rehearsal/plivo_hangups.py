@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from desktop_voice.rehearsal.network import Cause, NetworkCall, State
+from desktop_voice.rehearsal.call import Cause, NetworkCall, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from desktop_voice.rehearsal import plivo_hangups as hangups
+from desktop_voice.rehearsal.call import Cause, NetworkCall, State
 from desktop_voice.rehearsal.dialect import Exchange
 from desktop_voice.rehearsal.gather import Gathered, GatherRules, gather
 from desktop_voice.rehearsal.leg import connect
-from desktop_voice.rehearsal.network import Cause, NetworkCall, State
 from desktop_voice.rehearsal.plivo_callbacks import PlivoCallbacks
 from desktop_voice.rehearsal.plivo_stream import SUBPROTOCOL, PlivoStream
 from desktop_voice.rehearsal.plivo_xml import Document, PlivoXmlError, Verb, parse

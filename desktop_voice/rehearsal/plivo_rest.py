@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.dialect import Exchange
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.plivo_account import PlivoAccount
 from desktop_voice.rehearsal.plivo_calls import PlivoCalls
 from desktop_voice.rehearsal.plivo_requests import Body, PlivoRefusalError, check, reply

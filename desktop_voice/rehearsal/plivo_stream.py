@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Pcm
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.codecs import FromNarrowband, ToNarrowband, decode, encode
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.plivo_xml import Verb
 from desktop_voice.rehearsal.stream_client import Message
 

@@ -16,8 +16,8 @@ import numpy as np
 from yarl import URL
 
 from desktop_voice.audio.frames import FRAME_MS, Pcm
+from desktop_voice.rehearsal.call import Digit, NetworkCall
 from desktop_voice.rehearsal.faults import Fault, Faults, Where
-from desktop_voice.rehearsal.network import Digit, NetworkCall
 from desktop_voice.rehearsal.reports import Reporter
 from desktop_voice.rehearsal.tunnel import Tunnel
 

@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any
 
 from desktop_voice.rehearsal import telnyx_errors as refusals
+from desktop_voice.rehearsal.call import Cause, Digit, NetworkCall, State
 from desktop_voice.rehearsal.dialect import Exchange
 from desktop_voice.rehearsal.gather import GatherRules, gather
 from desktop_voice.rehearsal.leg import connect
-from desktop_voice.rehearsal.network import Cause, Digit, NetworkCall, State
 from desktop_voice.rehearsal.stream_client import StreamClient, StreamDialect, StreamEnd
 from desktop_voice.rehearsal.telnyx_account import TelnyxAccount
 from desktop_voice.rehearsal.telnyx_events import (

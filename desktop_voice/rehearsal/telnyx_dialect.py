@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.dialect import Exchange
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.telnyx_account import TelnyxAccount
 from desktop_voice.rehearsal.telnyx_call import TelnyxCall, new_call_control_id
 from desktop_voice.rehearsal.telnyx_errors import by_status

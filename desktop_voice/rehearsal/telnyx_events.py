@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from desktop_voice.rehearsal.call import Cause, NetworkCall
 from desktop_voice.rehearsal.dialect import Exchange
-from desktop_voice.rehearsal.network import Cause, NetworkCall
 from desktop_voice.rehearsal.telnyx_account import TelnyxAccount
 from desktop_voice.rehearsal.webhooks import WebhookRequest, Webhooks
 

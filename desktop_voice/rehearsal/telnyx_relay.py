@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.carrier_voice import CarrierVoice
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.stream_client import Message
 from desktop_voice.rehearsal.telnyx_events import CallIds
 from desktop_voice.rehearsal.twilio_relay import TwilioRelay

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from desktop_voice.rehearsal import telnyx_errors as refusals
+from desktop_voice.rehearsal.call import NetworkCall, State
 from desktop_voice.rehearsal.dialect import Exchange
-from desktop_voice.rehearsal.network import NetworkCall, State
 from desktop_voice.rehearsal.telnyx_account import TelnyxAccount
 from desktop_voice.rehearsal.telnyx_call import TelnyxCall
 from desktop_voice.rehearsal.telnyx_commands import SHAPES, check

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from desktop_voice.audio.frames import FRAME_MS
+from desktop_voice.rehearsal.call import Digit, NetworkCall
 from desktop_voice.rehearsal.carrier_voice import CarrierVoice, SpeechStarted, Utterance
-from desktop_voice.rehearsal.network import Digit, NetworkCall
 
 Emit = Callable[..., None]
 """Takes an event's type, its payload, and ``client_state``."""

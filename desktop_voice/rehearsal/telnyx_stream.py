@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from desktop_voice.audio.frames import Pcm
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.codecs import FromNarrowband, Law, ToNarrowband, decode, encode
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.stream_client import Message
 from desktop_voice.rehearsal.telnyx_events import CallIds, iso_time
 

@@ -7,7 +7,8 @@ from contextlib import suppress
 from xml.etree.ElementTree import Element
 
 from desktop_voice.rehearsal.bridge import bridge
-from desktop_voice.rehearsal.network import Cause, Network, NetworkCall, State, is_e164
+from desktop_voice.rehearsal.call import Cause, NetworkCall, State
+from desktop_voice.rehearsal.network import Network, is_e164
 from desktop_voice.rehearsal.twilio_webhooks import new_sid, status_of
 
 _TIMEOUT_S = 30.0

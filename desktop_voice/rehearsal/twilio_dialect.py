@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from desktop_voice.rehearsal.call import Cause, NetworkCall, State
 from desktop_voice.rehearsal.dialect import Exchange
-from desktop_voice.rehearsal.network import Cause, NetworkCall, State
 from desktop_voice.rehearsal.twilio_rest import TwilioRest, error_response
 from desktop_voice.rehearsal.twilio_signatures import SharedKey
 from desktop_voice.rehearsal.twilio_twiml import Source, TwimlRun

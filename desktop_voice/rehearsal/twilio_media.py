@@ -8,8 +8,8 @@ import binascii
 from collections.abc import Mapping, Sequence
 
 from desktop_voice.audio.frames import Pcm
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.codecs import FromNarrowband, ToNarrowband, decode, encode
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.stream_client import Message
 
 _WIRE_HZ = 8000

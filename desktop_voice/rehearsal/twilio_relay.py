@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from desktop_voice.audio.frames import Pcm
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.carrier_voice import CarrierVoice, SpeechStarted, Utterance
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.stream_client import Message
 from desktop_voice.rehearsal.twilio_webhooks import new_sid
 

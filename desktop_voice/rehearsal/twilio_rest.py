@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
-from desktop_voice.rehearsal.network import NetworkCall, State, is_e164
+from desktop_voice.rehearsal.call import NetworkCall, State
+from desktop_voice.rehearsal.network import is_e164
 from desktop_voice.rehearsal.twilio_webhooks import (
     API_VERSION,
     TwilioAccount,

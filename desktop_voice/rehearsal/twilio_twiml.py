@@ -10,9 +10,9 @@ from urllib.parse import urljoin
 from xml.etree.ElementTree import Element
 
 from desktop_voice.audio.frames import Pcm, silence
+from desktop_voice.rehearsal.call import Cause, NetworkCall, State
 from desktop_voice.rehearsal.dialect import Exchange
 from desktop_voice.rehearsal.gather import Gathered, GatherRules, gather
-from desktop_voice.rehearsal.network import Cause, NetworkCall, State
 from desktop_voice.rehearsal.stream_client import StreamClient
 from desktop_voice.rehearsal.twilio_dial import dial
 from desktop_voice.rehearsal.twilio_document import DocumentError, read_document, read_reply

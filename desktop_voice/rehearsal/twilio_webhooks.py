@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from desktop_voice.rehearsal.network import Cause, NetworkCall, State
+from desktop_voice.rehearsal.call import Cause, NetworkCall, State
 from desktop_voice.rehearsal.twilio_signatures import SharedKey, signature_headers
 from desktop_voice.rehearsal.webhooks import WebhookReply, WebhookRequest, Webhooks
 

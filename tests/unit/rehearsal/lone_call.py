@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from desktop_voice.audio.frames import Pcm
+from desktop_voice.rehearsal.call import NetworkCall, State
 from desktop_voice.rehearsal.far_end import FarEnd
 from desktop_voice.rehearsal.far_end_plan import read_plan
-from desktop_voice.rehearsal.network import Network, NetworkCall, State
+from desktop_voice.rehearsal.network import Network
 from desktop_voice.rehearsal.reports import Report, Reporter
 from desktop_voice.rehearsal.speech_engines import SpeechEngines
 

@@ -8,9 +8,9 @@ import pytest
 
 from desktop_voice.audio.frames import silence
 from desktop_voice.core.errors import CommandError
+from desktop_voice.rehearsal.call import Digit, NetworkCall
 from desktop_voice.rehearsal.far_end_plan import read_plan
 from desktop_voice.rehearsal.handset import audible
-from desktop_voice.rehearsal.network import Digit, NetworkCall
 from tests.helpers.recordings import write_wav
 from tests.unit.rehearsal.lone_call import lone_network, tone
 

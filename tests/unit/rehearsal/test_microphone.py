@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from desktop_voice.audio.wav import read_pcm
+from desktop_voice.rehearsal.call import Digit, NetworkCall
 from desktop_voice.rehearsal.handset import audible
-from desktop_voice.rehearsal.network import Digit, NetworkCall
 from tests.helpers.recordings import write_wav
 from tests.helpers.virtual_sound import VirtualSound, virtual_sound_or_skip
 from tests.unit.rehearsal.lone_call import lone_network, tone

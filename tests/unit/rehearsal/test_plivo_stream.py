@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from desktop_voice.audio.frames import FRAME_SAMPLES, Pcm
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.far_end import FarEnd
-from desktop_voice.rehearsal.network import Network, NetworkCall
+from desktop_voice.rehearsal.network import Network
 from desktop_voice.rehearsal.plivo_stream import PlivoStream
 from desktop_voice.rehearsal.plivo_xml import Verb
 from desktop_voice.rehearsal.reports import Reporter

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.faults import Fault, Faults, Kind
-from desktop_voice.rehearsal.network import NetworkCall
 from desktop_voice.rehearsal.reports import Reporter
 from desktop_voice.rehearsal.stream_client import StreamClient, StreamEnd
 from desktop_voice.rehearsal.tunnel import Tunnel

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from desktop_voice.audio.frames import FRAME_SAMPLES, Pcm
+from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.codecs import decode
 from desktop_voice.rehearsal.far_end import FarEnd
-from desktop_voice.rehearsal.network import Network, NetworkCall
+from desktop_voice.rehearsal.network import Network
 from desktop_voice.rehearsal.reports import Reporter
 from desktop_voice.rehearsal.speech_engines import SpeechEngines
 from desktop_voice.rehearsal.telnyx_events import CallIds
