@@ -328,3 +328,22 @@ async def test_a_turn_that_could_not_be_understood_leaves_a_sound_owed() -> None
         t.pipeline.listen()
         await t.line.hear(quiet(100), WORDS, quiet(1500))
         assert t.pipeline.is_owed_sound
+
+
+async def test_a_recogniser_that_hangs_does_not_hang_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("desktop_voice.dialogue.ear._STT_PATIENCE_S", 0.05)
+    async with talk(is_paced=True, policy=policy()) as t:
+        t.stt.let_go.clear()
+        t.pipeline.listen()
+        await t.line.hear(quiet(100), WORDS, quiet(1500))
+        assert [error.code for error in t.events.of(ev.ErrorRaised)] == ["STT-08"]
+        assert t.triggers[-1] is Trigger.NOTHING_SAID
+        assert t.pipeline.is_owed_sound
+        t.stt.let_go.set()
+        t.stt.said = "what about london"
+        t.pipeline.listen()
+        await t.line.hear(quiet(100), WORDS, quiet(1500))
+        assert t.user_turns == ["what about london"]
+        await holds(lambda: t.line.queued_samples > 0)
