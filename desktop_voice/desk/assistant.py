@@ -22,9 +22,11 @@ from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
 
 if TYPE_CHECKING:
+    from desktop_voice.agent.brain import Brain
     from desktop_voice.desk.desk import Desk
     from desktop_voice.desk.loop import DeskLoop
     from desktop_voice.dialogue.lines.line import Line
+    from desktop_voice.speech.engine_room import EngineRoom
 
 _log = structlog.get_logger()
 
@@ -55,6 +57,7 @@ class DeskAssistant:
         self._media_loop: asyncio.AbstractEventLoop | None = None
         self._desk: Desk | None = None
         self._is_ready = False
+        self._loaded = asyncio.Event()
         self._pending: list[Callable[[Desk], None]] = []
         self._state = AssistantState.OFF
         self._is_muted = False
@@ -87,6 +90,16 @@ class DeskAssistant:
         if self._desk is not None:
             await self._desk.close()
         self._unsubscribe()
+
+    async def voice(self) -> tuple[EngineRoom, Brain]:
+        """Return what hears, speaks and answers once it is loaded, for the phone to share.
+
+        For the media loop only; both belong to the desk.
+        """
+        await self._loaded.wait()
+        if self._desk is None:
+            raise RuntimeError("the desk is gone")
+        return self._desk.room, self._desk.brain
 
     @property
     def desk(self) -> DeskLoop | None:
@@ -198,6 +211,7 @@ class DeskAssistant:
 
     def _obey_pending(self) -> None:
         self._is_ready = True
+        self._loaded.set()
         pending, self._pending = self._pending, []
         for command in pending:
             if self._desk is not None:

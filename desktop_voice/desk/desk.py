@@ -14,7 +14,14 @@ from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.discovery import find_local_models
 from desktop_voice.agent.history import History
 from desktop_voice.agent.intents.timers import announcement
-from desktop_voice.agent.reply import Action, Call, ChangeVolume, SetMuted, SetVolume
+from desktop_voice.agent.reply import (
+    Action,
+    Call,
+    ChangeVolume,
+    HangUpCalls,
+    SetMuted,
+    SetVolume,
+)
 from desktop_voice.audio.devices import Device
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame
 from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
@@ -68,8 +75,8 @@ class Desk:
         self.voices: tuple[EngineChoice, ...] = ()
         self.wake_words: tuple[EngineChoice, ...] = ()
         self._alarms = Alarms(alarms_file, clock=clock)
-        self._brain = Brain(settings.model, clock=clock, alarms=self._alarms, key_source=stored_key)
-        self._room = EngineRoom()
+        self.brain = Brain(settings.model, clock=clock, alarms=self._alarms, key_source=stored_key)
+        self.room = EngineRoom()
         self._busy = asyncio.Lock()
         self._muting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,8 +136,8 @@ class Desk:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._brain.close()
-        await self._room.close()
+        await self.brain.close()
+        await self.room.close()
 
     def spawn(self, coroutine: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run ``coroutine`` beside the conversation; what it raises is told on the bus."""
@@ -144,7 +151,7 @@ class Desk:
     async def _load(self, previous: Settings | None) -> None:
         """Load engines and build the conversation around them."""
         settings = self._settings
-        engines = await self._room.load(settings, previous)
+        engines = await self.room.load(settings, previous)
         for error in engines.problems:
             self._bus.publish(ev.ErrorRaised.of(error))
         if engines.tts is not None:
@@ -178,11 +185,11 @@ class Desk:
         self._bus.publish(ev.EnginesReady(names))
 
     def _build(self) -> CascadingPipeline:
-        engines, settings, line = self._room.engines, self._settings, self._line
+        engines, settings, line = self.room.engines, self._settings, self._line
         ear = Ear(
             engines.vad if engines.vad is not None and engines.can_hear else DeafVad(),
-            self._room.transcribe,
-            with_intents(self._brain.recognise),
+            self.room.transcribe,
+            with_intents(self.brain.recognise),
             settings.turns,
             is_paced=line.is_paced,
         )
@@ -191,7 +198,7 @@ class Desk:
             line,
             ear,
             self._mouth,
-            self._brain,
+            self.brain,
             self._bus,
             self.loop,
             settings.turns,
@@ -201,14 +208,14 @@ class Desk:
     def _new_mouth(self, settings: Settings) -> Mouth:
         return Mouth(
             self._line,
-            self._room.engines.tts,
-            self._room.tts_worker,
+            self.room.engines.tts,
+            self.room.tts_worker,
             settings.speech,
             now=asyncio.get_running_loop().time,
         )
 
     async def _warm_up(self) -> None:
-        await self._brain.warm_up()
+        await self.brain.warm_up()
 
     async def _look_for_models(self) -> None:
         for server in await find_local_models():
@@ -239,7 +246,7 @@ class Desk:
             if isinstance(self._line, DeskLine):
                 self._line.apply(settings.audio)
             if settings.model != previous.model:
-                self._brain.apply(settings.model)
+                self.brain.apply(settings.model)
             if self._pipeline is not None and settings.turns != previous.turns:
                 self._pipeline.apply(settings.turns)
             if (settings.speech, settings.wake) != (previous.speech, previous.wake):
@@ -319,8 +326,10 @@ class Desk:
                 await self._set_volume(percent)
             case ChangeVolume(delta_percent):
                 await self._set_volume(self._settings.audio.volume_percent + delta_percent)
-            case Call(callee):
-                self._bus.publish(ev.CallRequested(self._line.id, callee))
+            case Call(callee, message):
+                self._bus.publish(ev.CallRequested(self._line.id, callee, message))
+            case HangUpCalls():
+                self._bus.publish(ev.HangUpRequested(self._line.id))
             case _:
                 _log.warning("action not known", action=type(action).__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import structlog
 
@@ -22,6 +22,14 @@ _log = structlog.get_logger()
 
 T = TypeVar("T")
 
+Rehearse: TypeAlias = (
+    "Callable[[PhoneService, str, Callable[[PhoneService], None]], Coroutine[Any, Any, object]]"
+)
+"""Holds a call with the carrier on this machine, on the media loop.
+
+It gets the phone whose engines to use, the carrier, and who is to be told of the phone that serves
+the rehearsal."""
+
 
 class Phone:
     """Implements :class:`~desktop_voice.core.ports.PhoneControl`.
@@ -30,18 +38,19 @@ class Phone:
 
     Args:
         bus: Where events arrive; ``CallRequested`` of the desk is obeyed.
-        rehearse: Places a call with the carrier on this machine; a coroutine for the media loop.
+        rehearse: Places a call with the carrier on this machine.
     """
 
     def __init__(
         self,
         bus: EventBus,
-        rehearse: Callable[[PhoneService, str], Coroutine[Any, Any, None]],
+        rehearse: Rehearse,
     ) -> None:
         self._bus = bus
         self._rehearse = rehearse
         self._loop: asyncio.AbstractEventLoop | None = None
         self._service: PhoneService | None = None
+        self._rehearsing: list[PhoneService] = []
         self._calls: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unsubscribe = [
@@ -92,7 +101,7 @@ class Phone:
 
     def hang_up(self, call_id: str) -> None:
         """End a call."""
-        self._do(lambda phone: phone.actions.hang_up(call_id))
+        self._do(lambda phone: phone.actions.hang_up(call_id), call_id)
 
     def hang_up_all(self) -> None:
         """End every call."""
@@ -101,19 +110,19 @@ class Phone:
 
     def speak(self, call_id: str, text: str) -> None:
         """Say exactly ``text`` on a call."""
-        self._do(lambda phone: phone.actions.speak(call_id, text))
+        self._do(lambda phone: phone.actions.speak(call_id, text), call_id)
 
     def send_dtmf(self, call_id: str, digits: str) -> None:
         """Press keys on a call."""
-        self._do(lambda phone: phone.actions.send_dtmf(call_id, digits))
+        self._do(lambda phone: phone.actions.send_dtmf(call_id, digits), call_id)
 
     def extend(self, call_id: str) -> None:
         """Give a call five more minutes."""
-        self._do(lambda phone: phone.actions.extend(call_id))
+        self._do(lambda phone: phone.actions.extend(call_id), call_id)
 
     def settle_pairing(self, call_id: str, approved: bool) -> None:
         """Let a paired caller in, or not."""
-        self._do(lambda phone: phone.actions.settle_pairing(call_id, approved))
+        self._do(lambda phone: phone.actions.settle_pairing(call_id, approved), call_id)
 
     def history(self, words: str, limit: int, before: str = "") -> Future[list[Call]]:
         """Calls, newest first, whose number or transcript has ``words``."""
@@ -121,7 +130,7 @@ class Phone:
 
     def transcript(self, call_id: str) -> Future[list[TranscriptLine]]:
         """What was said on a call so far."""
-        return self._ask(lambda phone: phone.actions.transcript(call_id))
+        return self._ask(lambda phone: phone.actions.transcript(call_id), call_id)
 
     def delete_call(self, call_id: str) -> Future[None]:
         """Forget a call that is over, with every word of it."""
@@ -129,11 +138,35 @@ class Phone:
 
     def rehearse(self, carrier: str) -> None:
         """Place a whole call with the carrier on this machine."""
-        self._do(lambda phone: self._rehearse(phone, carrier))
+
+        async def run(service: PhoneService) -> None:
+            served: list[PhoneService] = []
+
+            def begin(rehearsing: PhoneService) -> None:
+                served.append(rehearsing)
+                self._rehearsing.append(rehearsing)
+
+            try:
+                await self._rehearse(service, carrier, begin)
+            finally:
+                for rehearsing in served:
+                    self._rehearsing.remove(rehearsing)
+
+        self._do(run)
 
     def apply_settings(self, settings: Settings) -> None:
         """Use ``settings`` for new calls from now on."""
-        self._do(lambda phone: phone.apply(settings))
+        if self._service is not None:
+            self._do(lambda phone: phone.apply(settings))
+
+    def keys_changed(self) -> None:
+        """The vault holds other keys now, or was opened or locked."""
+        if self._service is not None:
+            self._do(lambda phone: phone.keys_changed())
+
+    def test_key(self, name: str) -> Future[str]:
+        """Try the account that the vault's entry ``name`` belongs to."""
+        return self._ask(lambda phone: phone.test_key(name))
 
     # --- between the threads ---
 
@@ -149,7 +182,13 @@ class Phone:
             lambda phone: phone.actions.request_call(event.callee, mode, event.message, "assistant")
         )
 
-    def _do(self, command: Callable[[PhoneService], Coroutine[Any, Any, object]]) -> None:
+    def _of(self, call_id: str, service: PhoneService) -> PhoneService:
+        """Return the phone that has a call: ``service``, or one that rehearses."""
+        return next((one for one in self._rehearsing if one.knows(call_id)), service)
+
+    def _do(
+        self, command: Callable[[PhoneService], Coroutine[Any, Any, object]], call_id: str = ""
+    ) -> None:
         """Run ``command`` on the media loop; what goes wrong is told on the bus."""
 
         async def run(service: PhoneService) -> None:
@@ -172,7 +211,8 @@ class Phone:
             if self._service is None:
                 self._bus.publish(ErrorRaised.of(_not_running()))
                 return
-            task = asyncio.get_running_loop().create_task(run(self._service))
+            service = self._of(call_id, self._service)
+            task = asyncio.get_running_loop().create_task(run(service))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -184,13 +224,19 @@ class Phone:
         except RuntimeError:
             _log.debug("phone command after the media loop ended")
 
-    def _ask(self, question: Callable[[PhoneService], Coroutine[Any, Any, T]]) -> Future[T]:
+    def _ask(
+        self, question: Callable[[PhoneService], Coroutine[Any, Any, T]], call_id: str = ""
+    ) -> Future[T]:
         service = self._service
         if self._loop is None or service is None or self._loop.is_closed():
             failed: Future[T] = Future()
             failed.set_exception(_not_running())
             return failed
-        return asyncio.run_coroutine_threadsafe(question(service), self._loop)
+
+        async def run() -> T:
+            return await question(self._of(call_id, service))
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop)
 
 
 def _not_running() -> PhoneError:

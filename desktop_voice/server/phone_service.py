@@ -35,6 +35,13 @@ from desktop_voice.telephony.turn_engine import TurnEngines
 _log = structlog.get_logger()
 
 
+_NO_COMMANDS = ev.ErrorRaised(
+    "LOCAL-05",
+    "Commands such as “desktop-voice call” cannot reach this app.",
+    "Check that the data folder can be written to, then start the app again.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What of the outer world may be another one: the rehearsal's.
@@ -107,14 +114,14 @@ class PhoneService:
         return self._server.port if self._server is not None else 0
 
     @property
+    def room(self) -> EngineRoom:
+        """The engines that calls share."""
+        return self._room
+
+    @property
     def brain(self) -> Brain:
         """What answers on calls."""
         return self._brain
-
-    @property
-    def engines(self) -> TurnEngines:
-        """What hears and speaks on calls."""
-        return self._engines
 
     @property
     def settings(self) -> Settings:
@@ -133,9 +140,9 @@ class PhoneService:
         Raises:
             StoreError: The database cannot be used at all.
         """
-        self._store = await CallStore.open(
-            self._database, self._clock, tell=lambda error: self._tell(error)
-        )
+        self._store = await CallStore.open(self._database, self._clock, tell=self._tell)
+        if self._store.problem is not None:
+            self._tell(self._store.problem)
         self._manager = CallManager(
             None,
             store=self._store,
@@ -150,7 +157,11 @@ class PhoneService:
             self._local_api = LocalApi(
                 self._manager, self, file=self._local_api_file, clock=self._clock
             )
-            await self._local_api.start()
+            try:
+                await self._local_api.start()
+            except OSError:
+                _log.exception("local api cannot listen")
+                self._bus.publish(_NO_COMMANDS)
         await self._use_carrier()
 
     async def apply(self, settings: Settings) -> None:
@@ -170,6 +181,29 @@ class PhoneService:
                 self._tell_status()
             if before.inbound.policy != settings.inbound.policy:
                 self._tell_status()
+
+    async def keys_changed(self) -> None:
+        """Use the vault's keys as they are now."""
+        async with self._changing:
+            await self._use_carrier()
+
+    async def test_key(self, name: str) -> str:
+        """Try the account that the vault's entry ``name`` belongs to; return how it is, in words.
+
+        Raises:
+            PhoneError: A key is missing or refused.
+        """
+        owner = next((one for one in CarrierName if name.startswith(f"{one}_")), None)
+        if owner is None:
+            return "There is no test for this key yet."
+        carrier = await asyncio.to_thread(self._make_carrier, owner)
+        try:
+            health = await carrier.health()
+        finally:
+            await carrier.close()
+        if health.problem is not None:
+            raise health.problem
+        return health.text
 
     async def close(self) -> None:
         """Hang up, stop listening, close the store."""
