@@ -1,18 +1,26 @@
-"""The built-in intent that hands a call over to the phone."""
+"""The built-in intents that hand a call over to the phone: whom to call, and what to tell them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from desktop_voice.agent.intents.desk import Desk, Handler
-from desktop_voice.agent.intents.numbers import read_number
+from desktop_voice.agent.intents.spoken_digits import read_spoken_digits
 from desktop_voice.agent.reply import Call, Do, HangUpCalls, ReplyPart, Say
 
 MAX_NAME_WORDS = 5
-_MESSAGE = re.compile(r"[, ]+(?:and|to) (?:tell|ask|say|let|remind|inform|wish|invite)\b.*", re.I)
+MAX_MESSAGE_CHARS = 1000
+_MESSAGE = re.compile(
+    r"[, ]+(?:and|to) (?P<verb>tell|ask|say|let|remind|inform|wish|invite)\b(?P<words>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_WHOM = r"(?:them|him|her|it|everyone|everybody|people|whoever answers|the person)"
+_POLITE_END = re.compile(
+    r"(?:(?:[,.!?;\s]+(?:please|thanks|thank you|for me))+[.!?]?)?[\s,;]*$", re.IGNORECASE
+)
 _TAIL = re.compile(r"\s+(?:on the phone|on (?:his|her|their) (?:mobile|cell)|back|up|again)$", re.I)
 _NUMBER = re.compile(r"(?:the )?(?:number )?(\+?[\d(][\d\s().\-/]{1,30}\d)")
 _NO_NAMES = frozenset(
@@ -77,15 +85,65 @@ _NO_LAST_WORDS = frozenset(
 )
 
 
+def split_message(text: str) -> tuple[str, str]:
+    """Return a wish for a call without the message, and the message for whom is called.
+
+    The message is what they are to hear: ``and tell them the server is up`` is ``the server is
+    up``, ``and ask her to wait`` is ``Please wait``. It is empty if there is none.
+    """
+    found = _MESSAGE.search(text)
+    if found is None:
+        return text, ""
+    words = _POLITE_END.sub("", found["words"]).strip(' ,:;"“”')
+    return text[: found.start()], _message(found["verb"].casefold(), words)[:MAX_MESSAGE_CHARS]
+
+
+def _message(verb: str, words: str) -> str:
+    """Turn what is said of somebody into what is said to them."""
+    if verb == "say":
+        return _without(words, "to them", "that")
+    words = _without(words, _WHOM)
+    if verb in {"tell", "let", "inform"}:
+        words = _without(words, "know", "of", "about") if verb != "tell" else words
+        verb = "ask" if re.match(r"(?:not )?to\s", words, re.IGNORECASE) else "tell"
+    if verb == "tell":
+        return _without(words, "that")
+    openings = {
+        ("ask", "to"): "Please",
+        ("ask", "not to"): "Please do not",
+        ("remind", "to"): "Please remember to",
+        ("remind", "about"): "This is a reminder about",
+        ("remind", "of"): "This is a reminder of",
+        ("remind", "that"): "This is a reminder that",
+        ("invite", "to"): "You are invited to",
+    }
+    for (of_verb, link), opening in openings.items():
+        if verb == of_verb and (rest := _without(words, link)) != words:
+            return f"{opening} {rest}"
+    always = {"ask": "I was asked to ask", "remind": "This is a reminder:", "wish": "I wish you"}
+    return f"{always.get(verb, 'You are invited:')} {words}" if words else ""
+
+
+def _without(words: str, *leads: str) -> str:
+    """Return ``words`` without these words at their beginning, one after the other."""
+    for lead in leads:
+        words = re.sub(rf"^{lead}(?:[\s,:]+|$)", "", words, flags=re.IGNORECASE)
+    return words
+
+
 def read_callee(text: str) -> str | None:
-    """Return whom to call, without a message for them; None if that is neither name nor number."""
+    """Return whom to call, without a message for them; None if that is neither name nor number.
+
+    A number that was said in words is returned in digits, one that was typed as it stands.
+    """
     callee = _TAIL.sub("", _MESSAGE.sub("", text.strip(" ,.?!")))
     number = _NUMBER.fullmatch(callee)
     if number is not None:
         return number[1].strip()
+    spoken = read_spoken_digits(re.sub(r"^the number ", "number ", callee, flags=re.IGNORECASE))
+    if spoken is not None:
+        return spoken
     words = callee.casefold().split()
-    if words[:1] == ["number"] and _is_digits(words[1:]):
-        return callee.split(maxsplit=1)[1]
     is_name = (
         0 < len(words) <= 2 * MAX_NAME_WORDS + 2
         and words[0] not in _NO_NAMES
@@ -95,14 +153,13 @@ def read_callee(text: str) -> str | None:
     return callee if is_name else None
 
 
-def _is_digits(words: Sequence[str]) -> bool:
-    """Return whether ``words`` are the digits of a number, said one by one."""
-    return bool(words) and all(word == "oh" or read_number(word) is not None for word in words)
-
-
 def _call(slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
-    yield Do(Call(slots["callee"]))
-    yield Say("I can't place calls yet, because the phone is not set up.")
+    callee: str = slots["callee"]
+    yield Do(Call(callee, slots.get("message", "")))
+    if _NUMBER.fullmatch(callee):
+        yield Say("I will ask you to confirm the call.")
+    else:
+        yield Say("I don't know the number. Please tell me the number instead of the name.")
 
 
 def _hang_up(_slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:

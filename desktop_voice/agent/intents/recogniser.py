@@ -73,6 +73,13 @@ class Recogniser:
 
     def recognise(self, text: str) -> IntentMatch | None:
         """Return the built-in intent behind ``text``, or None for a question to the model."""
+        wish, message = call.split_message(" ".join(text.split()))
+        if message and (match := self._first(wish)) is not None and match.name == "phone.call":
+            slots = MappingProxyType({**match.slots, "message": message})
+            return IntentMatch(match.name, True, slots)
+        return self._first(text)
+
+    def _first(self, text: str) -> IntentMatch | None:
         if len(text) > MAX_CHARACTERS:
             return None
         for candidate in _candidates(text):

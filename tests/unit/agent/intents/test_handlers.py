@@ -14,6 +14,7 @@ from desktop_voice.agent.reply import (
     Call,
     ChangeVolume,
     Do,
+    HangUpCalls,
     RepeatLast,
     ReplyPart,
     Say,
@@ -122,8 +123,21 @@ def test_a_question_is_answered_in_one_breath(room: Room, text: str, said: str) 
         ("Increase the volume by 10 percent.", ChangeVolume(10)),
         ("Turn it down.", ChangeVolume(-15)),
         ("Call Anna.", Call("Anna")),
-        ("Call +1 555 010 9999 and tell them I'm late.", Call("+1 555 010 9999")),
-        ("Please call John O'Neill, and ask him to wait.", Call("John O'Neill")),
+        (
+            "Call +1 415 555 0123 and tell them the server is back up.",
+            Call("+1 415 555 0123", "the server is back up."),
+        ),
+        (
+            "Phone plus one four one five five five five zero one two three, please.",
+            Call("+14155550123"),
+        ),
+        (
+            "Could you ring 020 7946 0958 and say dinner is ready now, thanks?",
+            Call("020 7946 0958", "dinner is ready now"),
+        ),
+        ("Dial five five five oh one double zero.", Call("5550100")),
+        ("Please call John O'Neill, and ask him to wait.", Call("John O'Neill", "Please wait.")),
+        ("Hang up.", HangUpCalls()),
         ("Give Doctor Smith a call, please.", Call("Doctor Smith")),
         ("Call the number 555-0100.", Call("555-0100")),
     ],
@@ -141,8 +155,13 @@ def test_muting_says_how_to_be_heard_again(room: Room) -> None:
     assert "microphone button" in room.said("Mute yourself.")
 
 
-def test_a_call_says_that_the_phone_is_missing(room: Room) -> None:
-    assert "phone is not set up" in room.said("Call Anna.")
+@pytest.mark.parametrize("number", ["+1 415 555 0123", "four one five double five"])
+def test_a_call_has_to_be_confirmed(room: Room, number: str) -> None:
+    assert room.said(f"Call {number} and say hello.") == "I will ask you to confirm the call."
+
+
+def test_a_name_without_a_number_is_asked_about(room: Room) -> None:
+    assert "tell me the number" in room.said("Call Anna.")
 
 
 def test_only_what_was_said_can_be_repeated(room: Room) -> None:
