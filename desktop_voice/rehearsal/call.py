@@ -359,5 +359,6 @@ class NetworkCall:
             hearing.put(pcm)
 
     def _pressed(self, key: str) -> None:
+        self.clock.far_pressed()
         for hearing in self._hearings:
             hearing.put(Digit(key))

@@ -30,6 +30,7 @@ _JITTER_EVERY_FRAMES = 10
 _JITTER_MS = 60
 _LOST_SHARE = 0.02
 _BURST_GAP_MS = 200
+_CLEARS = ("clear", "clearAudio")
 
 
 class StreamDialect(Protocol):
@@ -200,6 +201,8 @@ class StreamClient:
                 if "media" in content:
                     self._arrivals.add()
                 answers = self._dialect.take(content)
+                if content.get("event") in _CLEARS:
+                    self._call.clock.cleared()
             except (ValueError, KeyError, TypeError) as error:
                 self._violation(f"on the stream: {error}")
                 continue
