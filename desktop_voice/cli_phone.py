@@ -160,6 +160,7 @@ def _with_engines(
     from desktop_voice.storage.settings_file import SettingsFile
     from desktop_voice.storage.vault_secrets import stored_key
     from desktop_voice.system.logs import configure_logs
+    from desktop_voice.system.media_thread import use_short_turns
 
     paths = app_paths()
     settings_file = SettingsFile(paths.settings_file)
@@ -189,6 +190,7 @@ def _with_engines(
             await brain.close()
             await room.close()
 
+    use_short_turns()
     asyncio.run(main())
 
 

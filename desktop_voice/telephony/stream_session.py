@@ -156,6 +156,9 @@ class StreamSession:
         """The call is over, or another session takes it."""
         self._closed = True
         self._tickets.void(self._handle.call.id)
+        if self._pipeline is not None:
+            # An engine that hangs must not keep it talking.
+            await self._pipeline.close()
         if self._socket is not None:
             await self._socket.close()
         for task in list(self._tasks):
