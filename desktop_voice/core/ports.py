@@ -110,6 +110,74 @@ class SettingsStore(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class SecretInfo:
+    """A key the app may need, by name and never by value.
+
+    ``source`` says where its value would come from; empty if there is none. ``variable`` is the
+    environment variable that stands in for it.
+    """
+
+    name: str
+    source: Literal["", "vault", "environment"]
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class VaultStatus:
+    """How the vault stands; while it is locked, its own entries are not known.
+
+    Attributes:
+        has_keyring: Whether this system has a keyring that could open it.
+        uses_keyring: Whether that keyring does open it; known of an open vault alone.
+        has_passphrase: Whether a passphrase opens it; known of an open vault alone.
+        problem: What was wrong with the file, though its backup opened.
+    """
+
+    exists: bool
+    is_open: bool
+    has_keyring: bool
+    uses_keyring: bool = False
+    has_passphrase: bool = False
+    secrets: tuple[SecretInfo, ...] = ()
+    problem: DesktopVoiceError | None = None
+
+
+class VaultControl(Protocol):
+    """The vault as the interface sees it: values go in, and none ever comes out.
+
+    Every method may be called from any thread and returns at once; the futures fail with a
+    :class:`~desktop_voice.core.errors.VaultError`. Each returns the vault as it stands then.
+    """
+
+    def status(self) -> Future[VaultStatus]:
+        """Open the vault if the keyring does so without a question, and say how it stands."""
+
+    def create(self, passphrase: str | None) -> Future[str]:
+        """Make an empty vault, opened by ``passphrase`` or else by the keyring.
+
+        The result is its recovery key, which is kept nowhere.
+        """
+
+    def unlock(self, words: str, *, remember: bool) -> Future[VaultStatus]:
+        """Open it with passphrase or recovery key; ``remember`` lets the keyring do so later."""
+
+    def unlock_with_keyring(self) -> Future[VaultStatus]:
+        """Open it with the keyring, which may ask its user."""
+
+    def lock(self) -> Future[VaultStatus]:
+        """Close it and ask for the passphrase from now on, after a restart as well."""
+
+    def set(self, name: str, value: str) -> Future[VaultStatus]:
+        """Keep ``value`` under ``name``, in place of any other."""
+
+    def remove(self, name: str) -> Future[VaultStatus]:
+        """Forget the entry ``name``."""
+
+    def change_passphrase(self, passphrase: str) -> Future[VaultStatus]:
+        """Let ``passphrase`` open it, and no earlier one."""
+
+
 class CallActions(Protocol):
     """The phone as tools and the local API use it: on the media loop, raising what goes wrong.
 

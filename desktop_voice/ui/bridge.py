@@ -15,8 +15,8 @@ DESK_LINE = "desk"
 class Bridge(QObject):
     """Receives events in any thread and emits one signal a type in the main thread.
 
-    Create it in the main thread. Conversation events of lines other than the desk's are left
-    out. Each signal carries the event itself.
+    Create it in the main thread. Each signal carries the event itself. What is said at the desk
+    and what is said on calls have signals of their own; on calls, ``event.line`` is the call's id.
     """
 
     state_changed = Signal(object)
@@ -33,6 +33,22 @@ class Bridge(QObject):
     alarm = Signal(object)
     model_found = Signal(object)
     engines_ready = Signal(object)
+
+    call_changed = Signal(object)
+    call_limit_near = Signal(object)
+    approval_requested = Signal(object)
+    approval_settled = Signal(object)
+    pairing_requested = Signal(object)
+    pairing_code_given = Signal(object)
+    pairing_settled = Signal(object)
+    phone_status = Signal(object)
+
+    call_partial = Signal(object)
+    call_user_turn = Signal(object)
+    call_reply_text = Signal(object)
+    call_assistant_turn = Signal(object)
+    call_tool_ran = Signal(object)
+    call_barge_in = Signal(object)
 
     _arrived = Signal(object)
 
@@ -53,6 +69,22 @@ class Bridge(QObject):
             ev.AlarmRang: self.alarm.emit,
             ev.ModelFound: self.model_found.emit,
             ev.EnginesReady: self.engines_ready.emit,
+            ev.CallChanged: self.call_changed.emit,
+            ev.CallLimitNear: self.call_limit_near.emit,
+            ev.ApprovalRequested: self.approval_requested.emit,
+            ev.ApprovalSettled: self.approval_settled.emit,
+            ev.PairingRequested: self.pairing_requested.emit,
+            ev.PairingCodeGiven: self.pairing_code_given.emit,
+            ev.PairingSettled: self.pairing_settled.emit,
+            ev.PhoneStatusChanged: self.phone_status.emit,
+        }
+        self._call_signals: dict[type[ev.Event], Callable[[ev.Event], None]] = {
+            ev.PartialTranscript: self.call_partial.emit,
+            ev.UserTurn: self.call_user_turn.emit,
+            ev.ReplyText: self.call_reply_text.emit,
+            ev.AssistantTurn: self.call_assistant_turn.emit,
+            ev.ToolRan: self.call_tool_ran.emit,
+            ev.BargeIn: self.call_barge_in.emit,
         }
         # Emitting from another thread queues the event to this object's thread, in order.
         self._arrived.connect(self._deliver)
@@ -66,8 +98,7 @@ class Bridge(QObject):
         self._arrived.emit(event)
 
     def _deliver(self, event: ev.Event) -> None:
-        if isinstance(event, ev.ConversationEvent) and event.line != DESK_LINE:
-            return
-        emit = self._signals.get(type(event))
+        is_call = isinstance(event, ev.ConversationEvent) and event.line != DESK_LINE
+        emit = (self._call_signals if is_call else self._signals).get(type(event))
         if emit is not None:
             emit(event)

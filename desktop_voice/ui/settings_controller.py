@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from PySide6.QtCore import QObject, Signal
 
 from desktop_voice.core.errors import DesktopVoiceError
-from desktop_voice.core.ports import AssistantControl, SettingsStore
+from desktop_voice.core.ports import AssistantControl, PhoneControl, SettingsStore
 from desktop_voice.core.settings import Settings
 
 
@@ -18,8 +18,11 @@ class SettingsController(QObject):
 
     changed = Signal(object)
 
-    def __init__(self, store: SettingsStore, control: AssistantControl) -> None:
+    def __init__(
+        self, store: SettingsStore, control: AssistantControl, phone: PhoneControl | None = None
+    ) -> None:
         super().__init__()
+        self._phone = phone
         self._store = store
         self._control = control
 
@@ -41,10 +44,15 @@ class SettingsController(QObject):
         except DesktopVoiceError as error:
             return f"{error.what} {error.do}"
         self._control.apply_settings(settings)
+        if self._phone is not None:
+            self._phone.apply_settings(settings)
         self.changed.emit(settings)
         return ""
 
 
 def _message(error: ValidationError) -> str:
-    text = error.errors()[0]["msg"].removeprefix("Value error, ")
+    first = error.errors()[0]
+    if first["type"] == "string_pattern_mismatch":
+        return "It has another form than it should; the line below its name has an example."
+    text = first["msg"].removeprefix("Value error, ")
     return f"{text[:1].upper()}{text[1:]}."

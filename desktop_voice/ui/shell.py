@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.ports import AssistantControl, SettingsStore
+from desktop_voice.core.ports import AssistantControl, PhoneControl, SettingsStore, VaultControl
 from desktop_voice.ui.tray import Tray
 from desktop_voice.ui.window import MainWindow
 
 
 class Shell(QObject):
-    """Builds window and tray; ``quit_requested`` asks the app to end. Main thread only."""
+    """Builds window and tray; ``quit_requested`` asks the app to end. Main thread only.
+
+    The arguments are those of :class:`~desktop_voice.ui.window.MainWindow`.
+    """
 
     quit_requested = Signal()
 
     def __init__(
-        self, control: AssistantControl, bus: EventBus, settings_store: SettingsStore
+        self,
+        control: AssistantControl,
+        bus: EventBus,
+        settings_store: SettingsStore,
+        *,
+        phone: PhoneControl | None = None,
+        vault: VaultControl | None = None,
+        test_key: Callable[[str], Future[str]] | None = None,
     ) -> None:
         super().__init__()
         QApplication.setQuitOnLastWindowClosed(False)
         QApplication.setApplicationDisplayName("Desktop Voice")
-        self.window = MainWindow(control, bus, settings_store)
+        self.window = MainWindow(
+            control, bus, settings_store, phone=phone, vault=vault, test_key=test_key
+        )
         self.tray = Tray(self.window)
         self.window.quit_requested.connect(self.quit_requested)
         self._commands: dict[str, Callable[[], None]] = {

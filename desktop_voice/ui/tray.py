@@ -1,6 +1,8 @@
-"""The tray icon: the state at a glance, and talk, mute, open and quit in its menu."""
+"""The tray icon: the state at a glance, and talk, mute, hang up, open and quit in its menu."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
@@ -8,7 +10,9 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from desktop_voice.core import events as ev
 from desktop_voice.ui.app_icon import tray_icon
+from desktop_voice.ui.call_attention import approval_notice, pairing_notice
 from desktop_voice.ui.mood import Mood, mood_of, title_of
+from desktop_voice.ui.tray_calls import TrayCalls
 from desktop_voice.ui.window import MainWindow
 
 _MESSAGE_MS = 8000
@@ -22,7 +26,8 @@ _TALK_TEXTS = {
 class Tray(QObject):
     """Shows the window's assistant in the system's tray; main thread only.
 
-    Messages appear while the window is hidden; alarms always do.
+    Messages appear while the window is hidden; alarms always do. A click on a message opens what
+    it is about.
     """
 
     def __init__(self, window: MainWindow) -> None:
@@ -34,14 +39,19 @@ class Tray(QObject):
         self.talk = self._action("Talk", self._toggle_talk)
         self.mute = self._action("Mute microphone", self._toggle_mute)
         self.mute.setCheckable(True)
+        self.calls: TrayCalls | None = None
+        if window.watch is not None:
+            self.calls = TrayCalls(window.watch, self.menu)
+            window.watch.changed.connect(self._show_state)
         self.menu.addSeparator()
         self.open = self._action("Open Desktop Voice", window.open_window)
         self.settings = self._action("Settings", self._open_settings)
         self.menu.addSeparator()
-        self.quit = self._action("Quit", window.quit_requested.emit)
+        self.quit = self._action("Quit", window.request_quit)
         self.icon.setContextMenu(self.menu)
         self.icon.activated.connect(self._activated)
-        self.icon.messageClicked.connect(window.open_window)
+        self.icon.messageClicked.connect(self._open_message)
+        self._message_target: Callable[[], None] | None = None
         window.hidden_to_tray.connect(self._tell_once)
         self._has_told = False
         bridge = window.bridge
@@ -49,6 +59,8 @@ class Tray(QObject):
         bridge.error.connect(self._on_error)
         bridge.notice.connect(self._on_notice)
         bridge.alarm.connect(self._on_alarm)
+        bridge.approval_requested.connect(self._on_approval)
+        bridge.pairing_requested.connect(self._on_pairing)
         self._state = self._control.state
         self._is_muted = self._control.is_muted
         self._show_state()
@@ -96,7 +108,10 @@ class Tray(QObject):
         state = title_of(mood).rstrip("…")
         if self._is_muted and state != "Muted":
             state += ", microphone muted"
-        self.icon.setToolTip(f"Desktop Voice: {state}")
+        calls = self.calls.tip if self.calls is not None else ""
+        self.icon.setToolTip(
+            " · ".join(part for part in (f"Desktop Voice: {state}", calls) if part)
+        )
         self.talk.setText(_TALK_TEXTS.get(mood, "Talk"))
         self.mute.setChecked(self._is_muted)
 
@@ -111,6 +126,23 @@ class Tray(QObject):
     def _on_alarm(self, event: ev.AlarmRang) -> None:
         self._message(event.text, "", QSystemTrayIcon.MessageIcon.Information)
 
+    def _on_approval(self, event: ev.ApprovalRequested) -> None:
+        if event.approval.order.origin == "assistant":
+            self._ask(approval_notice(event))
+
+    def _on_pairing(self, event: ev.PairingRequested) -> None:
+        self._ask(pairing_notice(event))
+
+    def _ask(self, notice: ev.Notice) -> None:
+        if not self._window.isVisible() and self._window.watch is not None:
+            icon = QSystemTrayIcon.MessageIcon.Information
+            self._message(notice.what, notice.do, icon, self._window.open_calls)
+
+    def _open_message(self) -> None:
+        if self._message_target is not None:
+            self._message_target()
+        self._window.open_window()
+
     def _tell_once(self) -> None:
         if not self._has_told:
             self._has_told = True
@@ -120,5 +152,12 @@ class Tray(QObject):
                 QSystemTrayIcon.MessageIcon.Information,
             )
 
-    def _message(self, what: str, do: str, icon: QSystemTrayIcon.MessageIcon) -> None:
+    def _message(
+        self,
+        what: str,
+        do: str,
+        icon: QSystemTrayIcon.MessageIcon,
+        target: Callable[[], None] | None = None,
+    ) -> None:
+        self._message_target = target
         self.icon.showMessage(what, do, icon, _MESSAGE_MS)

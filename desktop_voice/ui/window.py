@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
+
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
-    QFrame,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
-    QPushButton,
-    QSizePolicy,
     QStackedWidget,
     QSystemTrayIcon,
     QVBoxLayout,
@@ -20,20 +19,29 @@ from PySide6.QtWidgets import (
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.ports import AssistantControl, SettingsStore
+from desktop_voice.core.ports import (
+    AssistantControl,
+    PhoneControl,
+    SettingsStore,
+    VaultControl,
+)
 from desktop_voice.core.settings import Settings
 from desktop_voice.ui.app_icon import app_icon
 from desktop_voice.ui.bridge import Bridge
+from desktop_voice.ui.call_attention import CallAttention
+from desktop_voice.ui.call_watch import CallWatch
+from desktop_voice.ui.navigation import Navigation
 from desktop_voice.ui.onboarding.guide import FirstRunGuide
 from desktop_voice.ui.pages.assistant import AssistantPage
+from desktop_voice.ui.pages.calls import CallsPage
 from desktop_voice.ui.pages.settings import SettingsPage
+from desktop_voice.ui.quit_question import QuitGuard
 from desktop_voice.ui.settings_controller import SettingsController
 from desktop_voice.ui.talk_key import TalkKey
-from desktop_voice.ui.theme.manager import ThemeManager, set_kind
+from desktop_voice.ui.theme.manager import ThemeManager
 from desktop_voice.ui.theme.tokens import Tokens
+from desktop_voice.ui.vault_notice import VaultNotice
 from desktop_voice.ui.widgets.banner import BannerStack
-
-_NAV_WIDTH_PX = 172
 
 
 class MainWindow(QMainWindow):
@@ -46,13 +54,23 @@ class MainWindow(QMainWindow):
         control: The assistant.
         bus: Where its events arrive, from any thread.
         settings_store: The settings as kept between starts.
+        phone: The phone; without one there is no calls page.
+        vault: The vault; without one the settings have no panel for it.
+        test_key: Tries a key of the vault and returns in words what came of it.
     """
 
     quit_requested = Signal()
     hidden_to_tray = Signal()
 
     def __init__(
-        self, control: AssistantControl, bus: EventBus, settings_store: SettingsStore
+        self,
+        control: AssistantControl,
+        bus: EventBus,
+        settings_store: SettingsStore,
+        *,
+        phone: PhoneControl | None = None,
+        vault: VaultControl | None = None,
+        test_key: Callable[[str], Future[str]] | None = None,
     ) -> None:
         super().__init__()
         app = QApplication.instance()
@@ -61,13 +79,23 @@ class MainWindow(QMainWindow):
         self._app = app
         self.control = control
         self.bridge = Bridge(bus)
-        self.settings = SettingsController(settings_store, control)
+        self.settings = SettingsController(settings_store, control, phone)
         self.theme = ThemeManager(app, self.settings.current.general.theme)
         self.banners = BannerStack()
         self.assistant = AssistantPage(
             control, self.bridge, self.settings.current, self.theme.tokens
         )
+        self.watch = CallWatch(phone, self.bridge) if phone is not None else None
+        self.calls: CallsPage | None = None
         self._settings_page: SettingsPage | None = None
+        self._vault = vault
+        self._test_key = test_key
+        self.quit_guard = QuitGuard(self, self.watch)
+        self._vault_notice = (
+            VaultNotice(vault, self.banners, lambda: self.open_settings("vault"))
+            if vault is not None
+            else None
+        )
         self.guide: FirstRunGuide | None = None
         self._models_found: dict[str, ev.ModelFound] = {}
         self._talk_key = TalkKey(self)
@@ -83,8 +111,12 @@ class MainWindow(QMainWindow):
     def settings_page(self) -> SettingsPage:
         """The settings; built when they are first wanted, so that the window paints sooner."""
         if self._settings_page is None:
-            self._settings_page = SettingsPage(self.settings, self.control)
+            self._settings_page = SettingsPage(
+                self.settings, self.control, vault=self._vault, test_key=self._test_key
+            )
             self._settings_page.guide_wanted.connect(self.open_guide)
+            if self._settings_page.vault is not None and self._vault_notice is not None:
+                self._settings_page.vault.status_changed.connect(self._vault_notice.show_status)
             self._pages.addWidget(self._settings_page)
         return self._settings_page
 
@@ -98,6 +130,12 @@ class MainWindow(QMainWindow):
     def open_assistant(self) -> None:
         """Show the conversation."""
         self._open_page(self.assistant)
+
+    def open_calls(self) -> None:
+        """Show the calls, if there is a phone."""
+        if self.calls is not None:
+            self._open_page(self.calls)
+            self.calls.show_now()
 
     def open_settings(self, section: str = "") -> None:
         """Show the settings, scrolled to ``section`` if one is named."""
@@ -131,6 +169,15 @@ class MainWindow(QMainWindow):
         self.bridge.close()
         self.hide()
 
+    def request_quit(self) -> None:
+        """Ask the app to end; while calls go on, ask the user first."""
+        if self._app.isSavingSession():
+            self.quit_requested.emit()
+            return
+        if self.quit_guard.must_ask:
+            self.open_window()
+        self.quit_guard.request()
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102 - Qt's own name
         stays = (
             self.settings.current.general.close_to_tray
@@ -142,13 +189,13 @@ class MainWindow(QMainWindow):
             self.hide()
             self.hidden_to_tray.emit()
         else:
-            self.quit_requested.emit()
+            self.request_quit()
 
     def _open_page(self, page: QWidget) -> None:
         self.close_guide()
         self._pages.setCurrentWidget(page)
-        for index, button in enumerate(self._nav_buttons):
-            button.setChecked(index == self._pages.indexOf(page))
+        name = "Settings" if page is self._settings_page else "Assistant"
+        self.navigation.show_current("Calls" if page is self.calls else name)
 
     def _build(self) -> None:
         self.setWindowTitle("Desktop Voice")
@@ -160,7 +207,8 @@ class MainWindow(QMainWindow):
         row = QHBoxLayout(main)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        row.addWidget(self._navigation())
+        self.navigation = self._navigation()
+        row.addWidget(self.navigation)
         row.addWidget(self._pages, 1)
         self._root = QStackedWidget()
         self._root.addWidget(main)
@@ -173,33 +221,25 @@ class MainWindow(QMainWindow):
         column.addWidget(self._root, 1)
         self.setCentralWidget(shell)
 
-    def _navigation(self) -> QFrame:
-        frame = QFrame()
-        set_kind(frame, "nav")
-        frame.setMinimumWidth(_NAV_WIDTH_PX)
-        frame.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Preferred)
-        column = QVBoxLayout(frame)
-        column.setContentsMargins(8, 14, 8, 14)
-        column.setSpacing(4)
-        self._nav_buttons: list[QPushButton] = []
-        for text, keys, open_it in (
-            ("Assistant", "Ctrl+1", self.open_assistant),
-            ("Settings", "Ctrl+2", self.open_settings),
-        ):
-            button = QPushButton(text)
-            set_kind(button, "nav")
-            button.setCheckable(True)
-            button.setToolTip(f"{text} ({keys})")
-            button.clicked.connect(lambda _on=False, target=open_it: target())
-            column.addWidget(button)
-            self._nav_buttons.append(button)
-        self._nav_buttons[0].setChecked(True)
-        column.addStretch(1)
-        self._keys = QLabel()
-        set_kind(self._keys, "hint")
-        self._keys.setContentsMargins(10, 0, 0, 0)
-        column.addWidget(self._keys)
-        return frame
+    def _navigation(self) -> Navigation:
+        navigation = Navigation(self.theme.tokens)
+        navigation.add("Assistant", "Ctrl+1", self.open_assistant)
+        if self.watch is not None:
+            button = navigation.add("Calls", "Ctrl+2", self.open_calls)
+            self.calls = CallsPage(
+                self.watch, self.bridge, self.settings.current, self.theme.tokens
+            )
+            self.calls.settings_wanted.connect(self.open_settings)
+            self._pages.addWidget(self.calls)
+            CallAttention(
+                self.watch, self.bridge, self.calls, self.open_calls, button, self.banners
+            )
+        navigation.add("Settings", self._settings_keys, self.open_settings)
+        return navigation
+
+    @property
+    def _settings_keys(self) -> str:
+        return "Ctrl+2" if self.watch is None else "Ctrl+3"
 
     def _connect(self) -> None:
         bridge = self.bridge
@@ -213,17 +253,19 @@ class MainWindow(QMainWindow):
         self._talk_key.pressed.connect(self.control.press_talk)
         self._talk_key.released.connect(self.control.release_talk)
         self.assistant.settings_wanted.connect(self.open_settings)
+        self.quit_guard.quit_agreed.connect(self.quit_requested)
         self.settings.changed.connect(self._use_settings)
         self.theme.changed.connect(self._use_tokens)
         for keys, slot in (
             ("Esc", self._stop),
             ("Ctrl+1", self.open_assistant),
-            ("Ctrl+2", self.open_settings),
+            *((("Ctrl+2", self.open_calls),) if self.watch is not None else ()),
+            (self._settings_keys, self.open_settings),
             ("Ctrl+,", self.open_settings),
             ("Ctrl+Shift+M", self.assistant.toggle_mute),
             ("Ctrl+L", self._type),
             ("Ctrl+F", self._find),
-            ("Ctrl+Q", self.quit_requested.emit),
+            ("Ctrl+Q", self.request_quit),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(slot)
 
@@ -231,12 +273,17 @@ class MainWindow(QMainWindow):
         self.theme.set_theme(settings.general.theme)
         self._talk_key.set_key(settings.general.push_to_talk_key)
         self.assistant.use_settings(settings)
+        if self.calls is not None:
+            self.calls.use_settings(settings)
         key = settings.general.push_to_talk_key
         rows = [f"{key}  talk"] if key else []
-        self._keys.setText("\n".join([*rows, "Esc  stop", "Ctrl+Shift+M  mute"]))
+        self.navigation.show_keys([*rows, "Esc  stop", "Ctrl+Shift+M  mute"])
 
     def _use_tokens(self, tokens: Tokens) -> None:
         self.assistant.set_tokens(tokens)
+        self.navigation.set_tokens(tokens)
+        if self.calls is not None:
+            self.calls.set_tokens(tokens)
 
     def _refresh_choices(self, _event: ev.Event) -> None:
         if self._settings_page is not None:
@@ -251,6 +298,9 @@ class MainWindow(QMainWindow):
             self.guide.offer_model(event)
 
     def _stop(self) -> None:
+        page = self._pages.currentWidget()
+        if isinstance(page, CallsPage) and page.refuse_question():
+            return
         self.control.stop_reply()
         if self.assistant.find_bar.isVisible():
             self.assistant.find_bar.close_bar()
@@ -263,5 +313,7 @@ class MainWindow(QMainWindow):
         page = self._pages.currentWidget()
         if isinstance(page, SettingsPage):
             page.search.setFocus()
+        elif isinstance(page, CallsPage):
+            page.start_search()
         else:
             self.assistant.find_bar.open()

@@ -8,6 +8,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QCheckBox, QLineEdit, QPlainTextEdit, QVBoxLayout
 
+from desktop_voice.ui.pages.list_editors import NumberListEditor, Region, RegionListEditor
 from desktop_voice.ui.pages.number_editors import NumberEditor, SliderEditor, is_share
 from desktop_voice.ui.pages.setting_editor import (
     EDITOR_WIDTH_PX,
@@ -16,6 +17,7 @@ from desktop_voice.ui.pages.setting_editor import (
     ignore_idle_wheel,
 )
 from desktop_voice.ui.pages.setting_spec import FieldSpec
+from desktop_voice.ui.pages.time_editor import TimeEditor
 from desktop_voice.ui.widgets.key_edit import KeyEdit
 from desktop_voice.ui.widgets.pick_box import PickBox
 from desktop_voice.ui.widgets.switch import Switch
@@ -196,9 +198,18 @@ class KeyEditor(Editor):
         self.edited.emit(key)
 
 
-def editor_for(spec: FieldSpec, choices: Choices) -> Editor:
-    """Return the editor for ``spec``; ``choices`` gives the live list of a name."""
+def editor_for(spec: FieldSpec, choices: Choices, region: Region) -> Editor:
+    """Return the editor for ``spec``.
+
+    ``choices`` gives the live list of a name, ``region`` the home country in two letters.
+    """
     match spec.kind:
+        case "numbers":
+            return NumberListEditor(spec, region)
+        case "regions":
+            return RegionListEditor(spec)
+        case "time":
+            return TimeEditor(spec)
         case "bool":
             return BoolEditor(spec)
         case "list" if spec.choices:

@@ -47,7 +47,7 @@ class FieldRow(QWidget):
         super().__init__()
         self.spec = spec
         self._settings = settings
-        self.editor = editor_for(spec, choices)
+        self.editor = editor_for(spec, choices, lambda: settings.current.limits.home_region)
         self.editor.edited.connect(self._change)
         self.reset = QPushButton("↺")
         set_kind(self.reset, "quiet")

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from desktop_voice.core.phone_settings import TimeOfDay
 from desktop_voice.core.settings import Settings
 
-Kind = Literal["bool", "enum", "int", "float", "text", "long_text", "list", "key"]
+Kind = Literal[
+    "bool",
+    "enum",
+    "int",
+    "float",
+    "text",
+    "long_text",
+    "list",
+    "key",
+    "numbers",
+    "regions",
+    "time",
+]
+_WIDGETS: dict[str, Kind] = {
+    "key": "key",
+    "text": "long_text",
+    "numbers": "numbers",
+    "regions": "regions",
+}
+_TIME_PATTERN = get_args(TimeOfDay)[1].pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +115,10 @@ def _field(section: str, name: str, info: FieldInfo) -> FieldSpec:
 
 def _kind(info: FieldInfo, widget: str) -> Kind:
     annotation = info.annotation
-    if widget == "key":
-        return "key"
-    if widget == "text":
-        return "long_text"
+    if widget in _WIDGETS:
+        return _WIDGETS[widget]
+    if any(getattr(limit, "pattern", None) == _TIME_PATTERN for limit in info.metadata):
+        return "time"
     if get_origin(annotation) is list:
         return "list"
     if isinstance(annotation, type):

@@ -16,15 +16,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_voice.core.ports import AssistantControl
+from desktop_voice.core.ports import AssistantControl, VaultControl
 from desktop_voice.core.settings import Settings
 from desktop_voice.ui.announce import announce
 from desktop_voice.ui.pages.setting_row import FieldRow, live_choices
 from desktop_voice.ui.pages.setting_spec import SectionSpec, section_specs
+from desktop_voice.ui.pages.vault_panel import TestKey, VaultPanel
 from desktop_voice.ui.settings_controller import SettingsController
 from desktop_voice.ui.theme.manager import set_kind
 
 _SAVED_HINT_MS = 2500
+_VAULT_BEHIND = "phone"
 
 
 class SectionCard(QFrame):
@@ -58,12 +60,23 @@ class SectionCard(QFrame):
 
 
 class SettingsPage(QWidget):
-    """All settings with a search; ``guide_wanted`` asks for the first-run guide."""
+    """All settings with a search, and the vault's panel if there is a vault.
+
+    ``guide_wanted`` asks for the first-run guide.
+    """
 
     guide_wanted = Signal()
 
-    def __init__(self, settings: SettingsController, control: AssistantControl) -> None:
+    def __init__(
+        self,
+        settings: SettingsController,
+        control: AssistantControl,
+        *,
+        vault: VaultControl | None = None,
+        test_key: TestKey | None = None,
+    ) -> None:
         super().__init__()
+        self.vault = VaultPanel(vault, test_key) if vault is not None else None
         self.setObjectName("page")
         self._settings = settings
         self._control = control
@@ -97,6 +110,10 @@ class SettingsPage(QWidget):
                 self._scrolled.adjustSize()
                 self._scroll.verticalScrollBar().setValue(card.y() - 4)
                 card.rows[0].editor.setFocus()
+        if section == "vault" and self.vault is not None:
+            self._scrolled.adjustSize()
+            self._scroll.verticalScrollBar().setValue(self.vault.y() - 4)
+            self.vault.door.first.setFocus()
 
     def refresh_choices(self) -> None:
         """Read devices, voices, wake words and engines again."""
@@ -126,6 +143,8 @@ class SettingsPage(QWidget):
         column.setSpacing(14)
         for card in self.cards:
             column.addWidget(card)
+            if card.spec.name == _VAULT_BEHIND and self.vault is not None:
+                column.addWidget(self.vault)
         column.addWidget(self._nothing)
         column.addStretch(1)
         self._scroll = QScrollArea()
@@ -161,5 +180,7 @@ class SettingsPage(QWidget):
 
     def _filter(self, words: str) -> None:
         hits = sum(card.filter(words) for card in self.cards)
+        if self.vault is not None:
+            hits += self.vault.filter(words)
         self._nothing.setVisible(hits == 0)
         self._scroll.verticalScrollBar().setValue(0)

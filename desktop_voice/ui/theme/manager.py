@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from desktop_voice.core.settings import Theme
 from desktop_voice.ui.theme.tokens import DARK, LIGHT, Tokens
 
-_TEXT_SIZES = {"small": 0.88, "normal": 1.0, "large": 1.18, "title": 1.55}
+_TEXT_SIZES = {"small": 0.88, "normal": 1.0, "large": 1.18, "title": 1.55, "code": 2.4}
 
 
 class ThemeManager(QObject):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -12,6 +14,7 @@ from desktop_voice.ui.theme.manager import set_kind
 _MAX_SHOWN = 2
 
 Message = ErrorRaised | Notice
+Action = tuple[str, Callable[[], None]]
 
 
 class Banner(QFrame):
@@ -20,8 +23,10 @@ class Banner(QFrame):
     dismissed = Signal()
     retried = Signal()
 
-    def __init__(self, message: Message, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    acted = Signal()
+
+    def __init__(self, message: Message, action: Action | None = None) -> None:
+        super().__init__()
         self.message = message
         is_error = isinstance(message, ErrorRaised)
         set_kind(self, "banner-error" if is_error else "banner-notice")
@@ -51,6 +56,11 @@ class Banner(QFrame):
             retry.setAccessibleDescription(message.what)
             retry.clicked.connect(self.retried)
             row.addWidget(retry, 0, Qt.AlignmentFlag.AlignVCenter)
+        if action is not None:
+            act = QPushButton(action[0])
+            act.setAccessibleDescription(message.what)
+            act.clicked.connect(self.acted)
+            row.addWidget(act, 0, Qt.AlignmentFlag.AlignVCenter)
         dismiss = QPushButton("✕")
         set_kind(dismiss, "quiet")
         dismiss.setAccessibleName("Dismiss message")
@@ -68,6 +78,7 @@ class BannerStack(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._messages: list[Message] = []
+        self._actions: dict[Message, Action] = {}
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(12, 10, 12, 2)
         self._column.setSpacing(8)
@@ -82,18 +93,31 @@ class BannerStack(QWidget):
         """All messages that were not dismissed, the newest first."""
         return tuple(self._messages)
 
-    def add(self, message: Message) -> None:
-        """Show ``message`` on top; a repeated one moves up instead of standing twice."""
+    def add(self, message: Message, action: Action | None = None) -> None:
+        """Show ``message`` on top; a repeated one moves up instead of standing twice.
+
+        ``action`` is a further button: its text, and what it does besides dismissing.
+        """
         if message in self._messages:
             self._messages.remove(message)
         self._messages.insert(0, message)
+        if action is not None:
+            self._actions[message] = action
         self._refresh()
         announce(self, f"{message.what} {message.do}".strip())
 
     def dismiss(self, message: Message) -> None:
-        """Forget ``message``."""
-        self._messages.remove(message)
-        self._refresh()
+        """Forget ``message``, if it is still there."""
+        self._actions.pop(message, None)
+        if message in self._messages:
+            self._messages.remove(message)
+            self._refresh()
+
+    def _act(self, message: Message) -> None:
+        action = self._actions.get(message)
+        self.dismiss(message)
+        if action is not None:
+            action[1]()
 
     def _retry(self, message: Message) -> None:
         self.dismiss(message)
@@ -113,7 +137,8 @@ class BannerStack(QWidget):
         self.setVisible(bool(self._messages))
 
     def _banner(self, message: Message) -> Banner:
-        banner = Banner(message)
+        banner = Banner(message, self._actions.get(message))
+        banner.acted.connect(lambda: self._act(message))
         banner.dismissed.connect(lambda: self.dismiss(message))
         banner.retried.connect(lambda: self._retry(message))
         return banner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,13 +25,16 @@ from desktop_voice.ui.theme.tokens import Tokens
 _MAX_ENTRIES = 2000
 _NOT_HEARD = " — not heard: "
 
-Speaker = Literal["user", "assistant"]
-_NAMES: dict[Speaker, str] = {"user": "You", "assistant": "Assistant"}
+Speaker = Literal["user", "assistant", "operator"]
+_NAMES: dict[Speaker, str] = {"user": "You", "assistant": "Assistant", "operator": "You"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One turn: ``text`` is what was heard or said, ``unheard`` what was cut off."""
+    """One turn: ``text`` is what was heard or said, ``unheard`` what was cut off.
+
+    ``operator`` is the user of this machine in somebody else's conversation.
+    """
 
     speaker: Speaker
     text: str
@@ -48,11 +52,17 @@ def split_heard(text: str, heard: str) -> tuple[str, str]:
 
 
 class ConversationView(QTextEdit):
-    """Read-only turns. A reply grows in the last block alone, however long the conversation."""
+    """Read-only turns. A reply grows in the last block alone, however long the conversation.
 
-    def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
+    ``user_name`` is how the one who talks to the assistant is called.
+    """
+
+    def __init__(
+        self, tokens: Tokens, parent: QWidget | None = None, *, user_name: str = "You"
+    ) -> None:
         super().__init__(parent)
         self._tokens = tokens
+        self._names = {**_NAMES, "user": user_name}
         self._entries: list[Entry] = []
         self._is_live = False
         self._invitation = ""
@@ -74,6 +84,17 @@ class ConversationView(QTextEdit):
     def add_user(self, text: str) -> None:
         """Append the user's whole turn."""
         self._append(Entry("user", text), is_live=False)
+
+    def set_user_name(self, name: str) -> None:
+        """Call the one who talks to the assistant ``name`` from now on."""
+        self._names["user"] = name
+        self._write_all()
+
+    def set_entries(self, entries: Iterable[Entry]) -> None:
+        """Show these turns and no others."""
+        self._entries = list(entries)[-_MAX_ENTRIES:]
+        self._is_live = False
+        self._write_all()
 
     def extend_reply(self, text: str) -> None:
         """Append a piece to the reply that is being spoken; the first piece opens it."""
@@ -125,7 +146,7 @@ class ConversationView(QTextEdit):
     def plain_text(self) -> str:
         """Return the conversation as text to copy, one line a turn."""
         return "\n".join(
-            f"{_NAMES[e.speaker]}: {e.text}{_NOT_HEARD + e.unheard if e.unheard else ''}"
+            f"{self._names[e.speaker]}: {e.text}{_NOT_HEARD + e.unheard if e.unheard else ''}"
             for e in self._entries
         )
 
@@ -180,11 +201,13 @@ class ConversationView(QTextEdit):
             cursor.insertBlock(head)
         name = QTextCharFormat()
         name.setFontWeight(QFont.Weight.DemiBold)
-        is_user = entry.speaker == "user"
-        name.setForeground(
-            QColor(self._tokens.user_text if is_user else self._tokens.assistant_text)
-        )
-        cursor.insertText(_NAMES[entry.speaker], name)
+        colours = {
+            "user": self._tokens.user_text,
+            "assistant": self._tokens.assistant_text,
+            "operator": self._tokens.text,
+        }
+        name.setForeground(QColor(colours[entry.speaker]))
+        cursor.insertText(self._names[entry.speaker], name)
         words = QTextBlockFormat()
         words.setTopMargin(2)
         cursor.insertBlock(words)

@@ -1,0 +1,255 @@
+"""The vault for the running app: opened once, kept in one thread, asked through futures."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import structlog
+
+from desktop_voice.core.errors import VaultError
+from desktop_voice.core.ports import SecretInfo, VaultStatus
+from desktop_voice.storage.vault import Vault
+from desktop_voice.storage.vault_format import KdfCost, SlotKind
+from desktop_voice.storage.vault_keyring import KeyStore, system_keyring
+from desktop_voice.storage.vault_secrets import (
+    KNOWN_NAMES,
+    Source,
+    environment_name,
+    find_secret,
+)
+from desktop_voice.system.patient_keyring import (
+    KEYRING_LIMIT_S,
+    KeyringSilentError,
+    PatientKeyring,
+    within,
+)
+
+_log = structlog.get_logger()
+
+_SECRET_WAIT_S = 60.0
+_SOURCES: dict[Source, Literal["vault", "environment"]] = {
+    Source.VAULT: "vault",
+    Source.ENVIRONMENT: "environment",
+}
+
+T = TypeVar("T")
+
+
+class VaultService:
+    """Implements :class:`~desktop_voice.core.ports.VaultControl`. Any thread.
+
+    Args:
+        path: The vault's file; it need not exist.
+        find_keyring: Finds the system's keyring; called once, in the vault's thread.
+        on_change: Called in the vault's thread when other values are to be had than before.
+        cost: What a guess at a new passphrase costs.
+        keyring_limit_s: How long the keyring may take.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        find_keyring: Callable[[], KeyStore | None] = system_keyring,
+        on_change: Callable[[], None] | None = None,
+        cost: KdfCost | None = None,
+        keyring_limit_s: float = KEYRING_LIMIT_S,
+    ) -> None:
+        self._path = path
+        self._find_keyring = find_keyring
+        self._on_change = on_change or (lambda: None)
+        self._cost = cost
+        self._limit_s = keyring_limit_s
+        self._vault_in_use: Vault | None = None
+        self._has_keyring = False
+        self._is_locked_by_user = False
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        # A daemon: the system's keyring may hold a call for longer than the app lives.
+        threading.Thread(target=self._work, name="vault", daemon=True).start()
+
+    # --- VaultControl ---
+
+    def status(self) -> Future[VaultStatus]:
+        """Open the vault if the keyring does so without a question, and say how it stands."""
+        return self._submit(self._status)
+
+    def create(self, passphrase: str | None) -> Future[str]:
+        """Make an empty vault; the result is its recovery key."""
+
+        def create() -> str:
+            code = self._vault().create(passphrase)
+            self._is_locked_by_user = False
+            self._on_change()
+            return code
+
+        return self._submit(create)
+
+    def unlock(self, words: str, *, remember: bool) -> Future[VaultStatus]:
+        """Open it with passphrase or recovery key."""
+
+        def unlock() -> VaultStatus:
+            vault = self._vault()
+            vault.open(words)
+            self._is_locked_by_user = False
+            if remember:
+                vault.use_keyring()
+            self._on_change()
+            return self._status()
+
+        return self._submit(unlock)
+
+    def unlock_with_keyring(self) -> Future[VaultStatus]:
+        """Open it with the keyring, which may ask its user."""
+
+        def unlock() -> VaultStatus:
+            if not self._vault().open_with_keyring(may_ask=True):
+                raise VaultError(
+                    "VAULT-07",
+                    "The system's keyring does not open this vault.",
+                    "Use the passphrase or the recovery key.",
+                )
+            self._is_locked_by_user = False
+            self._on_change()
+            return self._status()
+
+        return self._submit(unlock)
+
+    def lock(self) -> Future[VaultStatus]:
+        """Close it and ask for the passphrase from now on, after a restart as well."""
+
+        def lock() -> VaultStatus:
+            vault = self._vault()
+            if vault.is_open:
+                if SlotKind.KEYRING in vault.ways:
+                    vault.leave_keyring()
+                vault.close()
+            self._is_locked_by_user = True
+            self._on_change()
+            return self._status()
+
+        return self._submit(lock)
+
+    def set(self, name: str, value: str) -> Future[VaultStatus]:
+        """Keep ``value`` under ``name``, in place of any other."""
+
+        def keep() -> VaultStatus:
+            self._vault().set(name, value, replace=True)
+            self._on_change()
+            return self._status()
+
+        return self._submit(keep)
+
+    def remove(self, name: str) -> Future[VaultStatus]:
+        """Forget the entry ``name``."""
+
+        def remove() -> VaultStatus:
+            self._vault().remove(name)
+            self._on_change()
+            return self._status()
+
+        return self._submit(remove)
+
+    def change_passphrase(self, passphrase: str) -> Future[VaultStatus]:
+        """Let ``passphrase`` open it, and no earlier one."""
+
+        def change() -> VaultStatus:
+            self._vault().set_passphrase(passphrase)
+            return self._status()
+
+        return self._submit(change)
+
+    # --- for the parts that need a key ---
+
+    def secret(self, name: str) -> str:
+        """Return the value of ``name``: the vault's, else the environment's, else nothing.
+
+        Blocks while the vault is busy, so never call it in the main thread or on a loop. What is
+        wrong with the vault is logged, and the environment used.
+        """
+
+        def find() -> str:
+            found = find_secret(name, self._entries(), os.environ)
+            return found[0] if found is not None else ""
+
+        return self._submit(find).result(_SECRET_WAIT_S)
+
+    def close(self) -> None:
+        """Forget the vault's key; everything asked afterwards fails."""
+        self._tasks.put(None)
+
+    # --- in the vault's thread ---
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+        if self._vault_in_use is not None:
+            self._vault_in_use.close()
+
+    def _submit(self, function: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(function())
+            except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+                future.set_exception(error)
+
+        self._tasks.put(run)
+        return future
+
+    def _vault(self) -> Vault:
+        if self._vault_in_use is None:
+            try:
+                keyring = within(self._limit_s, self._find_keyring)
+            except KeyringSilentError:
+                keyring = None
+            self._has_keyring = keyring is not None
+            patient = PatientKeyring(keyring, self._limit_s) if keyring is not None else None
+            self._vault_in_use = Vault(self._path, patient, self._cost)
+        return self._vault_in_use
+
+    def _opened(self) -> Vault:
+        """Return the vault, open if no question is needed for that."""
+        vault = self._vault()
+        if vault.exists and not vault.is_open and not self._is_locked_by_user:
+            vault.open_with_keyring(may_ask=False)
+        return vault
+
+    def _entries(self) -> dict[str, str]:
+        try:
+            vault = self._opened()
+            return vault.entries() if vault.is_open else {}
+        except VaultError as error:
+            _log.warning("vault_unusable", code=error.code, used="environment")
+            return {}
+
+    def _status(self) -> VaultStatus:
+        vault = self._opened()
+        entries = vault.entries() if vault.is_open else {}
+        ways = vault.ways if vault.is_open else frozenset()
+        return VaultStatus(
+            exists=vault.exists,
+            is_open=vault.is_open,
+            has_keyring=self._has_keyring,
+            uses_keyring=SlotKind.KEYRING in ways,
+            has_passphrase=SlotKind.PASSPHRASE in ways,
+            secrets=tuple(
+                _info(name, entries)
+                for name in (*KNOWN_NAMES, *sorted(set(entries) - set(KNOWN_NAMES)))
+            ),
+            problem=vault.problem,
+        )
+
+
+def _info(name: str, entries: dict[str, str]) -> SecretInfo:
+    found = find_secret(name, entries, os.environ)
+    source = _SOURCES[found[1]] if found is not None else ""
+    return SecretInfo(name, source, environment_name(name))
