@@ -6,7 +6,7 @@ from typing import Literal
 
 from desktop_voice.audio.frames import FRAME_MS
 
-After = Literal["answer", "far_end", "app"]
+Side = Literal["answer", "far_end", "app"]
 
 _WORTH_TELLING_MS = 1000
 
@@ -21,7 +21,7 @@ class Silences:
 
     def __init__(self) -> None:
         self._quiet_ms = 0
-        self._after: After = "answer"
+        self._after: Side = "answer"
         self._now_ms = 0
         self._longest_ms = 0
         self._longest_owed_ms = 0
@@ -30,9 +30,10 @@ class Silences:
     def tick(self, *, app_speaks: bool, far_speaks: bool) -> None:
         """Take the next 20 ms."""
         if app_speaks or far_speaks:
-            self._close()
+            side: Side = "far_end" if far_speaks else "app"
+            self._close(side)
             self._now_ms += FRAME_MS
-            self._after = "far_end" if far_speaks else "app"
+            self._after = side
             return
         self._now_ms += FRAME_MS
         self._quiet_ms += FRAME_MS
@@ -42,31 +43,33 @@ class Silences:
 
     def far_acted(self) -> None:
         """The far end did something that is not heard: the app's turn begins now."""
-        self._close()
+        self._close("far_end")
         self._after = "far_end"
 
     def figures(self) -> dict[str, object]:
         """Return ``longest_silence_ms``, ``longest_owed_silence_ms`` and ``silences``.
 
-        Each silence has ``after`` (``answer``, ``far_end`` or ``app``), ``start_ms`` and ``ms``.
+        Each silence has ``after`` (``answer``, ``far_end`` or ``app``), ``before`` (``far_end``,
+        ``app`` or ``end``), ``start_ms`` and ``ms``. Between two words of the app's, it broke off.
         """
         silences = list(self._told)
         if self._quiet_ms >= _WORTH_TELLING_MS:
-            silences.append(self._silence())
+            silences.append(self._silence("end"))
         return {
             "longest_silence_ms": self._longest_ms,
             "longest_owed_silence_ms": self._longest_owed_ms,
             "silences": silences,
         }
 
-    def _close(self) -> None:
+    def _close(self, before: Side) -> None:
         if self._quiet_ms >= _WORTH_TELLING_MS:
-            self._told.append(self._silence())
+            self._told.append(self._silence(before))
         self._quiet_ms = 0
 
-    def _silence(self) -> dict[str, object]:
+    def _silence(self, before: Side | Literal["end"]) -> dict[str, object]:
         return {
             "after": self._after,
+            "before": before,
             "start_ms": self._now_ms - self._quiet_ms,
             "ms": self._quiet_ms,
         }

@@ -81,7 +81,8 @@ class Webhooks:
             ref: The call's, for the report.
 
         The faults of ``webhook`` apply: ``delay``, ``duplicate`` (sent again, the second reply is
-        dropped) and ``reorder``.
+        dropped), ``reorder``, and to each attempt a number such as ``500`` (answered on the way
+        without reaching the app), ``reset`` (reaches nobody) and ``lost_reply`` (reaches the app).
         """
         fault = self._faults.take(self._carrier, "webhook")
         kind = fault.kind if fault is not None else ""
@@ -92,8 +93,9 @@ class Webhooks:
         for attempt in range(1, attempts + 1):
             if attempt > 1:
                 await asyncio.sleep(pause_s)
+                kind = again.kind if (again := self._faults.take(self._carrier, "webhook")) else ""
             request = sign(attempt)
-            reply = await self._post(event, url, request, ref)
+            reply = await self._post(event, url, request, ref, kind)
             if kind == "duplicate":
                 await self._post(event, url, request, ref)
             if reply.ok:
@@ -112,8 +114,17 @@ class Webhooks:
             held, self._held = self._held, None
             asyncio.get_running_loop().call_later(0.2, held.set)
 
-    async def _post(self, event: str, url: str, request: WebhookRequest, ref: str) -> WebhookReply:
-        reply = await self._attempt(url, request)
+    async def _post(
+        self, event: str, url: str, request: WebhookRequest, ref: str, fault: str = ""
+    ) -> WebhookReply:
+        if fault.isdigit():
+            reply = WebhookReply(int(fault))
+        elif fault == "reset":
+            reply = WebhookReply(0)
+        else:
+            reply = await self._attempt(url, request)
+            if fault == "lost_reply":
+                reply = WebhookReply(0)
         self._reports.report(
             "webhook",
             {"carrier": self._carrier, "event": event, "status": reply.status, "ref": ref},

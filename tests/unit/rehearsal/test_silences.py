@@ -16,9 +16,9 @@ def test_a_silence_is_owed_after_the_answer_and_after_the_far_end_but_not_after_
         "longest_silence_ms": 9000,
         "longest_owed_silence_ms": 2000,
         "silences": [
-            {"after": "answer", "start_ms": 0, "ms": 1200},
-            {"after": "app", "start_ms": 1700, "ms": 9000},
-            {"after": "far_end", "start_ms": 11_200, "ms": 2000},
+            {"after": "answer", "before": "app", "start_ms": 0, "ms": 1200},
+            {"after": "app", "before": "far_end", "start_ms": 1700, "ms": 9000},
+            {"after": "far_end", "before": "end", "start_ms": 11_200, "ms": 2000},
         ],
     }
 

@@ -91,3 +91,14 @@ async def test_a_held_back_callback_goes_out_after_the_next(app: FakeApp) -> Non
     await held
     assert [received.path for received in app.received] == ["/second", "/first"]
     await sender.webhooks.close()
+
+
+async def test_a_webhook_may_be_lost_on_the_way_there_or_back(app: FakeApp) -> None:
+    sender = Sender(app)
+    url = app.on("/hook", "yes")
+    for kind in ("500", "reset", "lost_reply"):
+        sender.faults.add(Fault("twilio", "webhook", kind))
+    assert (await sender.send(url, attempts=4)).body == b"yes"
+    assert [received.body for received in app.received] == [b"3", b"4"]
+    assert [report["status"] for report in sender.reports] == [500, 0, 0, 200]
+    await sender.webhooks.close()
