@@ -1,4 +1,4 @@
-"""The tunnel: where a public URL of the app ends on this machine."""
+"""The tunnel: where a public URL of an app ends on this machine."""
 
 from __future__ import annotations
 
@@ -15,31 +15,23 @@ class Local:
 
 
 class Tunnel:
-    """Leads from one public base to one local origin.
-
-    Attributes:
-        public_base: Such as ``https://rehearsal.localhost``; empty until it is opened.
-        origin: Such as ``http://127.0.0.1:8123``.
-    """
+    """Leads from public bases, such as ``https://rehearsal.localhost``, to local origins."""
 
     def __init__(self) -> None:
-        self.public_base = ""
-        self.origin = ""
+        self._origins: dict[str, str] = {}
 
     def open(self, public_base: str, origin: str) -> None:
-        """Lead from ``public_base`` to ``origin`` from now on."""
-        self.public_base = public_base.rstrip("/")
-        self.origin = origin.rstrip("/")
+        """Lead from ``public_base`` to ``origin`` (``http://127.0.0.1:PORT``) from now on."""
+        self._origins[urlsplit(public_base).netloc.lower()] = origin
 
     def locate(self, url: str) -> Local | None:
         """Return where a public ``https`` or ``wss`` URL ends; ``None`` if it is not the app's.
 
         Path and query are left as they are, byte by byte; the fragment is not sent.
         """
-        if not self.public_base:
-            return None
-        wanted, base, origin = urlsplit(url), urlsplit(self.public_base), urlsplit(self.origin)
-        if wanted.scheme not in ("https", "wss") or wanted.netloc.lower() != base.netloc.lower():
+        wanted = urlsplit(url)
+        origin = urlsplit(self._origins.get(wanted.netloc.lower(), ""))
+        if wanted.scheme not in ("https", "wss") or not origin.netloc:
             return None
         scheme = origin.scheme if wanted.scheme == "https" else "ws"
         local = urlunsplit((scheme, origin.netloc, wanted.path or "/", wanted.query, ""))
