@@ -14,7 +14,7 @@ from desktop_voice.rehearsal.carriers import CARRIERS
 from desktop_voice.rehearsal.dialect import Dialect, Exchange
 from desktop_voice.rehearsal.far_end import FarEnd
 from desktop_voice.rehearsal.far_end_plan import read_plan
-from desktop_voice.rehearsal.faults import KINDS, WHERES, Fault, Faults
+from desktop_voice.rehearsal.faults import POSSIBLE, Fault, Faults
 from desktop_voice.rehearsal.network import Network, is_e164
 from desktop_voice.rehearsal.reports import Report, Reporter
 from desktop_voice.rehearsal.speech_engines import SpeechEngines
@@ -124,11 +124,14 @@ class Control:
         dialect = self._dialect(fields)
         where, kind = _take(fields, "where"), _take(fields, "kind")
         count, after_ms = fields.pop("count", 1), fields.pop("after_ms", 0)
-        if where not in WHERES or kind not in KINDS or fields:
-            raise _wrong("a fault has a where, a kind, a count and an after_ms that are known")
-        if not isinstance(count, int) or not isinstance(after_ms, int):
-            raise _wrong("count and after_ms are whole numbers")
-        self._faults.add(Fault(dialect.name, where, kind, count, after_ms))
+        if not isinstance(count, int) or not isinstance(after_ms, int) or fields:
+            raise _wrong("a fault has a where, a kind, a count and an after_ms in milliseconds")
+        for known_where, kinds in POSSIBLE.items():
+            for known_kind in kinds:
+                if (known_where, known_kind) == (where, kind):
+                    self._faults.add(Fault(dialect.name, known_where, known_kind, count, after_ms))
+                    return
+        raise _wrong(f"nothing of the kind {kind} can go wrong at {where}")
 
     def _far_hang_up(self, fields: dict[str, object]) -> None:
         call = self._network.calls.get(_take(fields, "ref"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 Where = Literal["rest:create", "rest:any", "webhook", "media", "relay"]
 Kind = Literal[
@@ -24,8 +24,19 @@ Kind = Literal[
     "jitter",
     "loss",
 ]
-WHERES: tuple[Where, ...] = get_args(Where)
-KINDS: tuple[Kind, ...] = get_args(Kind)
+_REST: tuple[Kind, ...] = (
+    *("401", "403", "404", "429", "500"),
+    *("timeout", "reset", "lost_reply", "garbage", "stall", "delay"),
+)
+_SOCKET: tuple[Kind, ...] = ("drop_socket", "reset", "stall", "garbage", "jitter", "loss")
+POSSIBLE: dict[Where, tuple[Kind, ...]] = {
+    "rest:create": _REST,
+    "rest:any": _REST,
+    "webhook": ("duplicate", "reorder", "delay"),
+    "media": _SOCKET,
+    "relay": _SOCKET[:4],
+}
+"""What can go wrong where; a relay carries no sound that could be late or lost."""
 
 
 @dataclass(slots=True)

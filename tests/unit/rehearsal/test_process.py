@@ -47,6 +47,7 @@ WRONG_COMMANDS: list[tuple[str, dict[str, object]]] = [
     ("dial", {"carrier": "bell", "from": "+14155550144", "to": "+14155550111"}),
     ("dial", {"carrier": "twilio", "from": "+14155550144", "to": "+14155550199"}),
     ("fault", {"carrier": "twilio", "where": "nowhere", "kind": "500"}),
+    ("fault", {"carrier": "twilio", "where": "webhook", "kind": "jitter"}),
     ("far_hang_up", {"ref": "CA0"}),
 ]
 
