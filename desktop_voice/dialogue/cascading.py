@@ -12,8 +12,8 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from typing import Literal, Protocol
 
-from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.history import History
+from desktop_voice.agent.manner import Answerer
 from desktop_voice.agent.reply import Action, StopTalking
 from desktop_voice.audio.frames import Frame
 from desktop_voice.audio.levels import FLOOR_DBFS
@@ -59,7 +59,7 @@ class CascadingPipeline:
         line: What it is held on.
         ear: Its ear, with a voice activity detector of its own.
         mouth: Its mouth.
-        brain: Answers; may be shared.
+        brain: Answers, in the manner of this conversation.
         bus: Where its events go.
         observer: Who drives its state.
         turns: The turn settings.
@@ -73,7 +73,7 @@ class CascadingPipeline:
         line: Line,
         ear: Ear,
         mouth: Mouth,
-        brain: Brain,
+        brain: Answerer,
         bus: EventBus,
         observer: TurnObserver,
         turns: TurnSettings,

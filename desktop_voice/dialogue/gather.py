@@ -8,8 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
-from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.history import History
+from desktop_voice.agent.manner import Answerer
 from desktop_voice.agent.reply import Action, EndCall
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
@@ -58,7 +58,7 @@ class GatherPipeline:
     """
 
     def __init__(
-        self, brain: Brain, bus: EventBus, line_id: str, history: History | None = None
+        self, brain: Answerer, bus: EventBus, line_id: str, history: History | None = None
     ) -> None:
         self._brain = brain
         self._bus = bus
