@@ -62,8 +62,8 @@ class OpenAIChatModel:
         """Yield the answer's text in pieces, then the tools that the model wants run.
 
         An empty piece only tells that a call is being written. Closing the iterator closes the
-        connection. A server that refuses tools is asked again
-        without, and not bothered with them any more.
+        connection. A server that refuses tools is asked again without, and not bothered with them
+        any more.
 
         Raises:
             ModelError: The model refused, answered rubbish, nothing at all, or died half-way.

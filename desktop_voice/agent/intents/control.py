@@ -66,6 +66,7 @@ def _quieter(slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         "talk.stop": _stop,
+        "talk.done": _stop,
         "talk.thanks": _thanks,
         "talk.repeat": _repeat,
         "microphone.mute": _mute,

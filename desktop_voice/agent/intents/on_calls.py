@@ -17,7 +17,8 @@ def on_calls(*, is_owner: bool) -> Mapping[str, Handler]:
     """Return the handlers of what is answered without the model on a call.
 
     Nothing among them acts on the owner's machine unless the owner is on the line, and nothing
-    steers the desk's voice or microphone, which a call does not use.
+    steers the desk's voice or microphone, which a call does not use. ``talk.stop`` is not among
+    them either: on a call "no" and "not now" answer a question.
     """
     return _OWNER if is_owner else _CALLER
 
@@ -27,13 +28,8 @@ def _goodbye(_slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
     yield Do(EndCall())
 
 
-def _or_goodbye(handler: Handler) -> Handler:
-    """Return a handler that says goodbye where the words close the conversation."""
-
-    def handle(slots: Mapping[str, Any], desk: Desk) -> Iterator[ReplyPart]:
-        return _goodbye(slots, desk) if slots.get("closes") else handler(slots, desk)
-
-    return handle
+def _hello(_slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
+    yield Say("Hello, I can hear you.")
 
 
 def _help(_slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
@@ -52,12 +48,12 @@ _CALLER: Mapping[str, Handler] = MappingProxyType(
         **arithmetic.HANDLERS,
         **clock.HANDLERS,
         **units.HANDLERS,
-        "chat.hello": smalltalk.HANDLERS["chat.hello"],
         "chat.nature": smalltalk.HANDLERS["chat.nature"],
         "talk.repeat": control.HANDLERS["talk.repeat"],
-        "talk.stop": _or_goodbye(control.HANDLERS["talk.stop"]),
-        "talk.thanks": _or_goodbye(control.HANDLERS["talk.thanks"]),
+        "talk.thanks": control.HANDLERS["talk.thanks"],
+        "talk.done": _goodbye,
         "chat.goodbye": _goodbye,
+        "chat.hello": _hello,
         "chat.help": _help,
         "chat.name": _name,
         "phone.hang_up": _goodbye,

@@ -161,16 +161,16 @@ POSITIVE: dict[str, list[str]] = {
         "Cancel that.",
         "Forget it.",
         "No, thanks.",
-        "That's all.",
+        "That's it.",
         "Okay, that's enough.",
     ],
+    "talk.done": ["That's all.", "No, that's all for now.", "Thanks, that's all.", "That is all."],
     "talk.thanks": [
         "Thank you.",
         "Thanks!",
         "Thank you very much.",
         "Okay, thanks.",
         "Thanks a lot.",
-        "Thanks, that's all.",
     ],
     "talk.repeat": [
         "Repeat that.",
