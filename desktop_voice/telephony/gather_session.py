@@ -35,7 +35,7 @@ class GatherSession:
         self._around = around
         self._handle = around.handle
         self._pipeline = GatherPipeline(
-            around.brain, around.bus, around.handle.call.id, around.history
+            around.answerer, around.bus, around.handle.call.id, around.history
         )
         self._delivery = Delivery(detects_machine)
         self._delivered_s = 0.0

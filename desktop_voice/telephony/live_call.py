@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from desktop_voice.telephony.carriers.carrier import (
     CarrierEventKind,
     RemoteState,
 )
+from desktop_voice.telephony.failures import as_error
 from desktop_voice.telephony.inbound_policy import Trust
 from desktop_voice.telephony.recorder import Recorder
 from desktop_voice.telephony.session import Session
@@ -45,15 +47,23 @@ _log = structlog.get_logger()
 WARNING_S = 30
 _LAST_WORDS_S = 8.0
 _RING_GRACE_S = 15.0
-_HANG_UP_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+_HANG_UP_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+_HANG_UP_EVERY_S = 15.0
 _CONFIRM_S = 3.0
 
 MakeSession = Callable[["LiveCall", bool], Session]
 """Makes who talks on a call; with True the carrier's own ears and voice, because others failed."""
 
 _UNTOLD = frozenset(
-    {EndReason.NONE, EndReason.FAR_END_HUNG_UP, EndReason.WE_HUNG_UP, EndReason.UNKNOWN}
+    {
+        EndReason.NONE,
+        EndReason.FAR_END_HUNG_UP,
+        EndReason.WE_HUNG_UP,
+        EndReason.CANCELLED,
+        EndReason.UNKNOWN,
+    }
 )
+"""Reasons that say less than what was planned here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ class LiveCall:
         self.session: Session | None = None
         self.recorder = Recorder(call.id, room.store, room.bus)
         self.over = asyncio.Event()
+        self.closed = asyncio.Event()
         self.history = History()
         self.needs_pairing = False
         self.trust = Trust.GUEST
@@ -90,6 +101,7 @@ class LiveCall:
         self._planned = EndReason.NONE
         self._has_begun = False
         self._has_fallen_back = False
+        self._is_falling_back = False
         self._is_ending = False
         self._soft_limit_s = call.soft_limit_s
         self._pending: tuple[str, Sequence[Step]] = ("", ())
@@ -168,7 +180,6 @@ class LiveCall:
     async def begin(self) -> Sequence[Step]:
         """The call is answered: return its first steps."""
         self._has_begun = True
-        self._spawn(self._keep_limits())
         return await self.use(self._room.make_session(self, False))
 
     async def use(self, session: Session) -> Sequence[Step]:
@@ -213,7 +224,7 @@ class LiveCall:
         Raises:
             PhoneError: It refused.
         """
-        if not steps or self.over.is_set():
+        if not steps or self._is_ending or self.over.is_set():
             return
         if self._runner is not None:
             self._runner.run(steps)
@@ -245,8 +256,9 @@ class LiveCall:
 
     def fall_back(self, why: str) -> None:
         """The session cannot go on: the carrier's own ears and voice take over."""
-        if self._is_ending or self.over.is_set():
+        if self._is_ending or self._is_falling_back or self.over.is_set():
             return
+        self._is_falling_back = True
         self._spawn(self._fall_back(why))
 
     # --- what people ask for ---
@@ -263,23 +275,17 @@ class LiveCall:
             await self._save(carrier_ref=carrier_ref)
         await self._move(CallTrigger.ACCEPTED)
         self._placed.set()
+        self.expect_answer()
+
+    def expect_answer(self) -> None:
+        """End the call if it is not answered in time."""
         self._spawn(self._watch_ringing())
 
     async def finish(self, reason: EndReason, detail: str = "") -> None:
         """The call is over; may be called again."""
         if self.over.is_set():
             return
-        self.over.set()
-        self._placed.set()
-        if self._runner is not None:
-            self._runner.stop()
-        current = asyncio.current_task()
-        for task in list(self._tasks):
-            if task is not current:
-                task.cancel()
-        if self.session is not None:
-            await self.session.close()
-        await self.recorder.close()
+        await self._stop()
         await self._move(
             CallTrigger.ENDED,
             reason=reason,
@@ -287,8 +293,35 @@ class LiveCall:
             ended_at=datetime.now(UTC),
         )
         self._room.forget(self)
+        self.closed.set()
+
+    async def leave(self) -> None:
+        """The app goes, and the carrier has not confirmed the end: the next start asks it."""
+        if self.over.is_set():
+            await self.closed.wait()
+            return
+        await self._stop()
+        self._room.forget(self)
+        self.closed.set()
 
     # --- inside ---
+
+    async def _stop(self) -> None:
+        """End all that goes on here."""
+        self.over.set()
+        self._placed.set()
+        if self._runner is not None:
+            self._runner.stop()
+        tasks = self._tasks - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            if self.session is not None:
+                await self.session.close()
+            await self.recorder.close()
+        except Exception as error:  # noqa: BLE001 - the end must be stored in any case
+            self._room.bus.publish(ev.ErrorRaised.of(as_error(error)))
 
     def _url(self, what: Any, turn: str = "") -> str:  # noqa: ANN401 - a literal's name
         return at(call_webhook(self._base, self._call.carrier, self._call.id), what, turn)
@@ -319,6 +352,7 @@ class LiveCall:
         if state in (CallState.ANSWERED, CallState.TALKING) and self._call.answered_at is None:
             changes["answered_at"] = datetime.now(UTC)
             self._answered.set()
+            self._spawn(self._keep_limits())
         await self._save(state=state, **changes)
 
     async def _save(self, **changes: Any) -> None:  # noqa: ANN401 - fields of a call
@@ -337,32 +371,31 @@ class LiveCall:
             await self._placed.wait()
         if self._runner is not None:
             self._runner.stop()
-        for delay_s in _HANG_UP_DELAYS_S:
+        await self._hang_up_for_certain()
+        await self.finish(self._planned, detail)
+
+    async def _hang_up_for_certain(self) -> None:
+        """Ask until the carrier says that the call is over, or has ended it by its own limit.
+
+        Its webhook ends the call here, and this task with it.
+        """
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + self._call.hard_limit_s
+        has_told = False
+        for delay_s in itertools.chain(_HANG_UP_DELAYS_S, itertools.repeat(_HANG_UP_EVERY_S)):
             await asyncio.sleep(delay_s)
+            if loop.time() >= deadline_s:
+                return
             try:
                 await self._carrier.hang_up(self._call.carrier_ref)
-                break
-            except PhoneError as error:
-                self._room.bus.publish(ev.ErrorRaised.of(error))
-        await self._confirm_end(detail)
-
-    async def _confirm_end(self, detail: str) -> None:
-        """Wait for the carrier's word; ask it where that does not come."""
-        for _attempt in range(10):
-            try:
-                async with asyncio.timeout(_CONFIRM_S):
-                    await self.over.wait()
-                    return
-            except TimeoutError:
-                pass
-            try:
+                await asyncio.sleep(_CONFIRM_S)
                 remote = await self._carrier.fetch(self._call.carrier_ref)
                 if remote.state is RemoteState.ENDED:
-                    break
-                await self._carrier.hang_up(self._call.carrier_ref)
-            except PhoneError as error:
-                _log.warning("end of a call not confirmed yet", code=error.code)
-        await self.finish(self._planned, detail)
+                    return
+            except Exception as error:  # noqa: BLE001 - a call that goes on costs money
+                if not has_told:
+                    has_told = True
+                    self._room.bus.publish(ev.ErrorRaised.of(as_error(error)))
 
     async def _fall_back(self, why: str) -> None:
         if self._has_fallen_back:
@@ -383,6 +416,7 @@ class LiveCall:
             self._room.bus.publish(ev.ErrorRaised.of(error))
             await self._give_up(error.what)
         finally:
+            self._is_falling_back = False
             if old is not None:
                 await old.close()
 

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from desktop_voice.agent.brain import Brain
+from desktop_voice.agent.manner import Manner, manner_for_call
 from desktop_voice.core import events as ev
 from desktop_voice.core.approvals import Approval
 from desktop_voice.core.bus import EventBus
@@ -22,31 +23,31 @@ from desktop_voice.core.calls import (
     TranscriptLine,
 )
 from desktop_voice.core.clock import Clock
-from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.settings import Settings
 from desktop_voice.dialogue.lines.media_socket import MediaSocket
 from desktop_voice.storage.calls import CallStore
-from desktop_voice.storage.webhook_rows import ClaimState
-from desktop_voice.telephony.addresses import call_webhook
 from desktop_voice.telephony.approvals import Approvals
 from desktop_voice.telephony.carriers.carrier import (
     Carrier,
     CarrierEvent,
     CarrierEventKind,
-    PlaceOrder,
     StreamStart,
     WebhookReply,
 )
+from desktop_voice.telephony.deliveries import Deliveries
 from desktop_voice.telephony.entry import ExpectedStream
 from desktop_voice.telephony.gather_session import GatherSession
-from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Refuse, Trust
+from desktop_voice.telephony.inbound_policy import Admission as InboundVerdict
+from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Trust
 from desktop_voice.telephony.live_call import CallRoom, LiveCall
 from desktop_voice.telephony.orders import Orders, Origin, planned_call
 from desktop_voice.telephony.pairing import Pairing
 from desktop_voice.telephony.pairing_session import PairingSession
-from desktop_voice.telephony.reception import decide, incoming_call
+from desktop_voice.telephony.placing import place
+from desktop_voice.telephony.reception import decide, incoming_call, receive
 from desktop_voice.telephony.session import Session, Surroundings
-from desktop_voice.telephony.steps import HangUp, Reject, Step
+from desktop_voice.telephony.steps import HangUp, Step
 from desktop_voice.telephony.stream_session import StreamSession
 from desktop_voice.telephony.tickets import Admission, Tickets
 from desktop_voice.telephony.turn_engine import TurnEngines
@@ -54,6 +55,9 @@ from desktop_voice.telephony.turn_engine import TurnEngines
 _log = structlog.get_logger()
 
 _QUIT_S = 5.0
+_BEGINNINGS = frozenset(
+    {CarrierEventKind.QUEUED, CarrierEventKind.RINGING, CarrierEventKind.ANSWERED}
+)
 
 
 class CallManager:
@@ -91,10 +95,11 @@ class CallManager:
         self.tickets = Tickets(clock)
         self._approvals = Approvals(store, bus, clock)
         self._pairing = Pairing(store, clock)
+        self._deliveries = Deliveries(store)
         self._live: dict[str, LiveCall] = {}
         self._begun: set[str] = set()
         self._orders = Orders(store, clock, lambda: self._settings, lambda: self._engines.can_talk)
-        self._placing = asyncio.Lock()
+        self._admitting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._room = CallRoom(
@@ -162,28 +167,27 @@ class CallManager:
         if order is None:
             return None
         carrier = self._ready_carrier()
+        if carrier.name is not order.carrier:
+            raise PhoneError(
+                "PHONE-32",
+                "Another carrier was chosen since you were asked about this call.",
+                "Ask for the call again.",
+            )
         # One at a time, so that two calls cannot both be the last that a limit allows.
-        async with self._placing:
+        async with self._admitting:
             await self._orders.check(order, len(self._live))
             await self._approvals.consume(approval_id, order)
             call = planned_call(order, approval_id)
             await self._store.plan(call)
             live = self._begin(call, carrier)
         live.trust = Trust.KNOWN
-        self._spawn(self._place(live))
+        self._spawn(place(live, self._settings.limits.ring_timeout_s, self._bus))
         return call
 
     async def speak(self, call_id: str, text: str) -> None:
         """Say exactly ``text`` on a call."""
-        live = await self._find_live(call_id)
-        if live.session is None:
-            raise PhoneError(
-                "PHONE-12",
-                "Nobody has answered the call yet.",
-                "Wait until it is answered.",
-                retryable=True,
-            )
-        await live.session.speak(text)
+        _, session = await self._find_talking(call_id)
+        await session.speak(text)
 
     async def hang_up(self, call_id: str) -> None:
         """End a call."""
@@ -196,7 +200,7 @@ class CallManager:
 
     async def send_dtmf(self, call_id: str, digits: str) -> None:
         """Press keys on a call."""
-        live = await self._find_live(call_id)
+        live, _ = await self._find_talking(call_id)
         await live.carrier.send_dtmf(live.call.carrier_ref, digits)
 
     async def extend(self, call_id: str, seconds: int = 300) -> int:
@@ -261,42 +265,25 @@ class CallManager:
         if carrier is None:
             return WebhookReply(404)
         call_id = live.call.id if live is not None else ""
-        claim = await self._store.claim_webhook(carrier_name, event.key, call_id)
-        if claim.state is not ClaimState.NEW:
-            _log.info("webhook repeated", carrier=carrier_name, kind=event.kind)
-            stored = claim.reply
-            # The first delivery is still being worked on: the carrier may ask again.
-            return (
-                WebhookReply(503)
-                if stored is None
-                else WebhookReply(stored.status, stored.content_type, stored.body)
-            )
-        try:
+
+        async def act() -> tuple[WebhookReply, str]:
             reply = carrier.reply(await self._react(carrier, live, event))
-        except BaseException:
-            await self._store.release_webhook(carrier_name, event.key)
-            raise
-        live = await self._find(carrier_name, event)
-        await self._store.finish_webhook(
-            carrier_name,
-            event.key,
-            reply.status,
-            reply.content_type,
-            reply.body,
-            live.call.id if live is not None else call_id,
-        )
-        return reply
+            begun = await self._find(carrier_name, event)
+            return reply, begun.call.id if begun is not None else call_id
+
+        return await self._deliveries.once(carrier_name, event.key, call_id, act)
 
     async def on_stream(
         self, admission: Admission, start: StreamStart, socket: MediaSocket
     ) -> None:
         """Talk on an open media stream until it ends."""
         live = self._live.get(admission.call_id)
-        if live is None or not isinstance(live.session, StreamSession):
+        session = live.session if live is not None else None
+        if live is None or not isinstance(session, StreamSession):
             await socket.close()
             return
         await live.connected()
-        await live.session.run(socket)
+        await session.run(socket)
 
     def expects(self, admission: Admission) -> ExpectedStream | None:
         """Return what the stream of a ticket must say of itself; None if the call is over."""
@@ -310,16 +297,17 @@ class CallManager:
     async def close(self) -> None:
         """Hang up what lives and wait a moment for the carrier's word."""
         self._closing = True
+        await self._approvals.close()
         await self.hang_up_all(EndReason.APP_QUIT)
-        waiting = [asyncio.create_task(live.over.wait()) for live in self._live.values()]
+        waiting = [asyncio.create_task(live.closed.wait()) for live in self._live.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=_QUIT_S)
-        for live in list(self._live.values()):
-            await live.finish(EndReason.APP_QUIT)
         for task in [*waiting, *self._tasks]:
             task.cancel()
         await asyncio.gather(*waiting, *self._tasks, return_exceptions=True)
-        await self._approvals.close()
+        for live in list(self._live.values()):
+            await live.leave()
+        await self._deliveries.close()
 
     # --- inside ---
 
@@ -335,42 +323,56 @@ class CallManager:
     ) -> Sequence[Step]:
         if live is not None:
             return await live.on_event(event)
-        known = await self._store.by_ref(carrier.name, event.carrier_ref)
-        if event.kind is CarrierEventKind.INCOMING and known is None:
-            return await self._take(carrier, event)
+        if event.kind is CarrierEventKind.INCOMING:
+            taken = await self._take(carrier, event)
+            if taken is not None:
+                return await receive(*taken, event, self._bus)
+            live = await self._find(carrier.name, event)
+            if live is not None:
+                return await live.on_event(event)
         # A call that is over, or that this app does not know: it must not go on.
-        return [HangUp()] if event.wants_steps else ()
+        if event.wants_steps:
+            return [HangUp()]
+        if event.kind in _BEGINNINGS:
+            self._spawn(self._hang_up_stray(carrier, event.carrier_ref))
+        return ()
 
-    async def _take(self, carrier: Carrier, event: CarrierEvent) -> Sequence[Step]:
-        """Somebody calls in."""
-        verdict = await decide(
-            event,
-            self._settings,
-            self._store,
-            live_count=len(self._live),
-            is_closing=self._closing,
-        )
-        call = incoming_call(event, carrier.name, self._settings, verdict, self._orders.pipeline)
-        await self._store.plan(call)
-        live = self._begin(call, carrier)
-        if isinstance(verdict, Refuse):
-            if not event.wants_steps:
-                await carrier.reject(event.carrier_ref, verdict.reason)
-            await live.finish(verdict.reason)
-            return [Reject(verdict.reason)] if event.wants_steps else ()
+    async def _hang_up_stray(self, carrier: Carrier, carrier_ref: str) -> None:
+        try:
+            await carrier.hang_up(carrier_ref)
+        except PhoneError as error:
+            self._bus.publish(ev.ErrorRaised.of(error))
+
+    async def _take(
+        self, carrier: Carrier, event: CarrierEvent
+    ) -> tuple[LiveCall, InboundVerdict] | None:
+        """Somebody calls in: store the call and decide about it; None if it is known already."""
+        async with self._admitting:
+            if await self._store.by_ref(carrier.name, event.carrier_ref) is not None:
+                return None
+            verdict = await decide(
+                event,
+                self._settings,
+                self._store,
+                live_count=len(self._live),
+                is_closing=self._closing,
+            )
+            call = incoming_call(
+                event, carrier.name, self._settings, verdict, self._orders.pipeline
+            )
+            await self._store.plan(call)
+            live = self._begin(call, carrier)
         live.needs_pairing = isinstance(verdict, AskPairing)
         if isinstance(verdict, Admit):
             live.trust = verdict.trust
-        if event.wants_steps:
-            return await live.pick_up()
-        await carrier.answer(event.carrier_ref)
-        return ()
+        return live, verdict
 
     def _session_of(self, live: LiveCall, is_fallback: bool) -> Session:
         call = live.call
         around = Surroundings(
             handle=live,
-            brain=self._brain,
+            answerer=self._brain.as_answerer(self._manner(live)),
+            recognise=self._brain.recognise,
             bus=live.recorder.bus,
             settings=self._settings,
             history=live.history,
@@ -382,14 +384,31 @@ class CallManager:
 
             async def let_in() -> Sequence[Step]:
                 live.needs_pairing = False
-                return await live.use(GatherSession(around))
+                live.trust = Trust.KNOWN
+                return await live.use(self._session_of(live, False))
 
             return PairingSession(around, self._pairing, let_in)
         if call.pipeline is PipelineKind.CASCADING and not is_fallback:
             return StreamSession(around, self.tickets, self._engines, detects_machine=detects)
         return GatherSession(around, detects_machine=detects, is_resumed=is_fallback)
 
+    def _manner(self, live: LiveCall) -> Manner:
+        """Return how the far end is answered; of what the caller said or is, nothing is in it."""
+        call = live.call
+        instructions = (
+            f"You called them for the owner, and have already said: {call.message}"
+            if call.direction is Direction.OUTBOUND
+            else f"They called, and you have already said: {call.message}"
+        )
+        return manner_for_call(
+            live.trust, self._settings.phone.tool_policy, call.mode, instructions=instructions
+        )
+
     def _ready_carrier(self) -> Carrier:
+        if self._closing:
+            raise PhoneError(
+                "PHONE-06", "Desktop Voice is being closed.", "Start it again, then call."
+            )
         if self._carrier is None:
             raise PhoneError(
                 "PHONE-01",
@@ -411,26 +430,6 @@ class CallManager:
         self._bus.publish(ev.CallChanged(call))
         return live
 
-    async def _place(self, live: LiveCall) -> None:
-        call = live.call
-        try:
-            carrier_ref = await live.carrier.place(
-                PlaceOrder(
-                    call_id=call.id,
-                    to_number=call.number,
-                    from_number=call.own_number,
-                    webhook_url=call_webhook(live.base, call.carrier, call.id),
-                    ring_timeout_s=self._settings.limits.ring_timeout_s,
-                    time_limit_s=call.hard_limit_s,
-                    detect_machine=call.mode is CallMode.NOTIFY,
-                )
-            )
-        except DesktopVoiceError as error:
-            self._bus.publish(ev.ErrorRaised.of(error))
-            await live.finish(EndReason.CARRIER_REFUSED, error.what)
-            return
-        await live.placed(carrier_ref)
-
     async def _find_live(self, call_id: str) -> LiveCall:
         live = self._live.get(call_id)
         if live is not None:
@@ -438,6 +437,17 @@ class CallManager:
         if await self._store.get(call_id) is None:
             raise _no_such_call()
         raise PhoneError("PHONE-11", "The call is over.", "Look it up in the history.")
+
+    async def _find_talking(self, call_id: str) -> tuple[LiveCall, Session]:
+        live = await self._find_live(call_id)
+        if live.session is None:
+            raise PhoneError(
+                "PHONE-12",
+                "Nobody has answered the call yet.",
+                "Wait until it is answered.",
+                retryable=True,
+            )
+        return live, live.session
 
     def _forget(self, live: LiveCall) -> None:
         self._live.pop(live.call.id, None)

@@ -17,7 +17,6 @@ NO_MORE_TRIES = "That is not the code. Goodbye."
 WAIT_FOR_OWNER = "Thank you. Please wait until the owner lets you in."
 STILL_WAITING = "Please stay on the line."
 NOT_LET_IN = "The owner did not let you in. Goodbye."
-LET_IN = "You are connected now."
 
 
 def opening(disclosure: str, words: str) -> str:

@@ -1,9 +1,12 @@
-"""Reception: what becomes of a call that comes in, before anybody answers it."""
+"""Reception: what becomes of a call that comes in, up to the answer or the refusal."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import (
     Call,
     CallState,
@@ -13,12 +16,15 @@ from desktop_voice.core.calls import (
     PipelineKind,
     new_call_id,
 )
+from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.numbers import strict_e164
 from desktop_voice.core.settings import Settings
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import CarrierEvent
 from desktop_voice.telephony.inbound_policy import Admission, AskPairing, Refuse, admit
+from desktop_voice.telephony.live_call import LiveCall
 from desktop_voice.telephony.phrases import opening
+from desktop_voice.telephony.steps import Reject, Step
 
 
 async def decide(
@@ -59,3 +65,26 @@ def incoming_call(
         soft_limit_s=min(limits.max_duration_s, limits.max_call_duration_s),
         hard_limit_s=limits.max_call_duration_s,
     )
+
+
+async def receive(
+    live: LiveCall, verdict: Admission, event: CarrierEvent, bus: EventBus
+) -> Sequence[Step]:
+    """Answer a stored incoming call, or refuse it; return the steps for the webhook's reply."""
+    if event.wants_steps:
+        if not isinstance(verdict, Refuse):
+            return await live.pick_up()
+        await live.finish(verdict.reason)
+        return [Reject(verdict.reason)]
+    try:
+        if isinstance(verdict, Refuse):
+            await live.carrier.reject(event.carrier_ref, verdict.reason)
+            await live.finish(verdict.reason)
+        else:
+            await live.carrier.answer(event.carrier_ref)
+            live.expect_answer()
+    except PhoneError as error:
+        bus.publish(ev.ErrorRaised.of(error))
+        reason = verdict.reason if isinstance(verdict, Refuse) else EndReason.CARRIER_REFUSED
+        live.end(reason, error.what)
+    return ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.history import History
+from desktop_voice.agent.intents.recogniser import IntentMatch
+from desktop_voice.agent.manner import Answerer
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import Call, EndReason
 from desktop_voice.core.settings import Settings
@@ -64,13 +65,16 @@ class Surroundings:
     """What every session of a call shares.
 
     Attributes:
+        answerer: Answers, in the manner that the far end is owed.
+        recognise: Tells the built-in intent behind words, for judging whether a turn is over.
         bus: The call's own bus.
         base: Our public address.
         opening: The first words.
     """
 
     handle: CallHandle
-    brain: Brain
+    answerer: Answerer
+    recognise: Callable[[str], IntentMatch | None]
     bus: EventBus
     settings: Settings
     history: History

@@ -51,7 +51,7 @@ class TurnEngines:
         ear = Ear(
             await self._room.new_vad(settings),
             self._room.transcribe,
-            with_intents(around.brain.recognise),
+            with_intents(around.recognise),
             turns,
             is_paced=True,
         )
@@ -66,7 +66,7 @@ class TurnEngines:
             line,
             ear,
             mouth,
-            around.brain,
+            around.answerer,
             around.bus,
             observer,
             turns,

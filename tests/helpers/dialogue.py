@@ -11,6 +11,7 @@ import numpy as np
 
 from desktop_voice.agent.history import History
 from desktop_voice.agent.intents.recogniser import IntentMatch
+from desktop_voice.agent.manner import Manner
 from desktop_voice.agent.model import ChatMessage
 from desktop_voice.agent.reply import ReplyPart, Say
 from desktop_voice.audio.frames import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, Frame, Pcm
@@ -141,6 +142,7 @@ class ScriptedBrain:
     intents: Mapping[str, IntentMatch] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     histories: list[list[ChatMessage]] = field(default_factory=list)
+    manners: list[Manner] = field(default_factory=list)
     given_up: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -149,6 +151,10 @@ class ScriptedBrain:
 
     def recognise(self, text: str) -> IntentMatch | None:
         return self.intents.get(text)
+
+    def as_answerer(self, manner: Manner) -> ScriptedBrain:
+        self.manners.append(manner)
+        return self
 
     async def answer(self, text: str, history: History) -> AsyncGenerator[ReplyPart, None]:
         self.asked.append(text)

@@ -1,0 +1,22 @@
+"""Failures that nobody foresaw, as an error that a person can read."""
+
+from __future__ import annotations
+
+import structlog
+
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+
+_log = structlog.get_logger()
+
+
+def as_error(error: Exception) -> DesktopVoiceError:
+    """Return ``error`` itself if it is ours, else ``PHONE-00`` in its place, which is logged."""
+    if isinstance(error, DesktopVoiceError):
+        return error
+    _log.error("phone failed unexpectedly", exc_info=error)
+    return PhoneError(
+        "PHONE-00",
+        f"The phone failed unexpectedly ({type(error).__name__}).",
+        "Try again; if it happens again, see the log.",
+        retryable=True,
+    )
