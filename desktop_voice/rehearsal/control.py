@@ -80,6 +80,7 @@ class Control:
             "far_end": self._expect_far_end,
             "dial": self._dial,
             "fault": self._fault,
+            "forget_faults": self._forget_faults,
             "far_hang_up": self._far_hang_up,
             "sign_with": self._sign_with,
             "calls": self._list_calls,
@@ -132,6 +133,9 @@ class Control:
                     self._faults.add(Fault(dialect.name, known_where, known_kind, count, after_ms))
                     return
         raise _wrong(f"nothing of the kind {kind} can go wrong at {where}")
+
+    def _forget_faults(self, _fields: dict[str, object]) -> None:
+        self._faults.forget()
 
     def _far_hang_up(self, fields: dict[str, object]) -> None:
         call = self._network.calls.get(_take(fields, "ref"))

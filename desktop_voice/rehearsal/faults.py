@@ -32,7 +32,10 @@ _SOCKET: tuple[Kind, ...] = ("drop_socket", "reset", "stall", "garbage", "jitter
 POSSIBLE: dict[Where, tuple[Kind, ...]] = {
     "rest:create": _REST,
     "rest:any": _REST,
-    "webhook": ("duplicate", "reorder", "delay"),
+    "webhook": (
+        *("401", "403", "404", "429", "500"),
+        *("reset", "lost_reply", "duplicate", "reorder", "delay"),
+    ),
     "media": _SOCKET,
     "relay": _SOCKET[:4],
 }
@@ -68,6 +71,10 @@ class Faults:
     def add(self, fault: Fault) -> None:
         """Ask for a fault."""
         self._faults.append(fault)
+
+    def forget(self) -> None:
+        """Let nothing more go wrong."""
+        self._faults.clear()
 
     def take(self, carrier: str, *wheres: Where) -> Fault | None:
         """Return the oldest fault for one of these places, which is then used up once."""

@@ -138,6 +138,10 @@ class RehearsalProcess:
             "fault", carrier=carrier, where=where, kind=kind, count=count, after_ms=after_ms
         )
 
+    async def forget_faults(self) -> None:
+        """Let nothing more go wrong of what was asked for."""
+        await self.send("forget_faults")
+
     async def far_hang_up(self, ref: str) -> None:
         """Let the far end of a call hang up now."""
         await self.send("far_hang_up", ref=ref)
