@@ -5,28 +5,36 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from PySide6.QtWidgets import QApplication
 
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.clock import SystemClock
-from desktop_voice.core.errors import CommandError
+from desktop_voice.core.clock import Clock, SystemClock
+from desktop_voice.core.errors import CommandError, DesktopVoiceError
 from desktop_voice.core.events import ErrorRaised, SettingChanged
 from desktop_voice.desk.assistant import DeskAssistant
+from desktop_voice.server.phone import Phone
 from desktop_voice.storage.paths import app_paths
 from desktop_voice.storage.settings_file import SettingsFile
 from desktop_voice.system.logs import configure_logs, install_exception_hooks
 from desktop_voice.system.media_thread import MediaThread
 from desktop_voice.system.single_instance import SingleInstance
+from desktop_voice.system.vault_control import VaultService
 from desktop_voice.ui import runtime
 from desktop_voice.ui.shell import Shell
 
+if TYPE_CHECKING:
+    from desktop_voice.server.phone_service import PhoneService
+
 _log = structlog.get_logger()
 
-_CLOSE_TIMEOUT_S = 5.0
+# Live calls are hung up first, and the carrier's word is waited for.
+_CLOSE_TIMEOUT_S = 12.0
 
 
 def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
@@ -60,8 +68,32 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
     log_problem = configure_logs(paths.log_file, settings.logs.level)
     install_exception_hooks()
     bus = EventBus()
-    assistant = DeskAssistant(settings, bus, SystemClock(), paths.alarms_file)
-    shell = Shell(assistant, bus, settings_file)
+    clock = SystemClock()
+    assistant = DeskAssistant(settings, bus, clock, paths.alarms_file)
+    phone = Phone(bus, partial(_rehearse, bus, clock))
+    vault = VaultService(paths.vault_file, on_change=phone.keys_changed)
+    shell = Shell(assistant, bus, settings_file, phone=phone, vault=vault, test_key=phone.test_key)
+    shell.window.settings.changed.connect(phone.apply_settings)
+
+    async def serve_phone() -> None:
+        """Start the phone on the desk's engines once they are loaded."""
+        from desktop_voice.server.phone_service import Outside, PhoneService
+        from desktop_voice.telephony.voice_call import VoiceCall
+
+        room, brain = await assistant.voice()
+        service = PhoneService(
+            settings_file.current,
+            bus=bus,
+            clock=clock,
+            database=paths.calls_file,
+            room=room,
+            brain=brain,
+            outside=Outside(vault.secret),
+            local_api_file=paths.local_api_file,
+        )
+        await phone.serve(service)
+        assistant.use_tools([VoiceCall(service.actions)])
+
     if log_problem is not None:
         bus.publish(ErrorRaised.of(log_problem))
     instance.command_received.connect(shell.handle_command)
@@ -69,9 +101,10 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
     if commands:
         shell.handle_command(list(commands))
     try:
-        return runtime.run(qt, _serve(shell, assistant, bus))
+        return runtime.run(qt, _serve(shell, assistant, phone, serve_phone, bus))
     finally:
         shell.close()
+        vault.close()
         instance.close()
 
 
@@ -81,8 +114,36 @@ def _has_display() -> bool:
     return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names)
 
 
-async def _serve(shell: Shell, assistant: DeskAssistant, bus: EventBus) -> int:
-    """Run the assistant in the media thread until the app is to quit."""
+async def _rehearse(
+    bus: EventBus,
+    clock: Clock,
+    service: PhoneService,
+    carrier: str,
+    on_service: Callable[[PhoneService], None],
+) -> None:
+    """Have the carrier on this machine call the assistant, with the desk's engines."""
+    from desktop_voice.core.calls import CarrierName
+    from desktop_voice.rehearse import RehearsalPlan, rehearse
+
+    await rehearse(
+        RehearsalPlan(CarrierName(carrier)),
+        service.settings,
+        bus=bus,
+        clock=clock,
+        room=service.room,
+        brain=service.brain,
+        on_service=on_service,
+    )
+
+
+async def _serve(
+    shell: Shell,
+    assistant: DeskAssistant,
+    phone: Phone,
+    serve_phone: Callable[[], Coroutine[Any, Any, None]],
+    bus: EventBus,
+) -> int:
+    """Run assistant and phone in the media thread until the app is to quit."""
     loop = asyncio.get_running_loop()
     quit_wanted = asyncio.Event()
     shell.quit_requested.connect(quit_wanted.set)
@@ -94,19 +155,28 @@ async def _serve(shell: Shell, assistant: DeskAssistant, bus: EventBus) -> int:
     unsubscribe = bus.on(SettingChanged, keep_setting)
     media = MediaThread()
 
-    def tell_failure(running: Future[None]) -> None:
+    def tell_failure(code: str, who: str, running: Future[None]) -> None:
         error = None if running.cancelled() else running.exception()
-        if error is not None:
-            _log.critical("the assistant does not run", exc_info=error)
-            what = f"The assistant does not run ({type(error).__name__})."
+        if isinstance(error, DesktopVoiceError):
+            bus.publish(ErrorRaised.of(error))
+        elif error is not None:
+            _log.critical("a part does not run", part=who, exc_info=error)
+            what = f"The {who} does not run ({type(error).__name__})."
             do = "Start the app again; if it happens again, see the log."
-            bus.publish(ErrorRaised("DESK-01", what, do))
+            bus.publish(ErrorRaised(code, what, do))
+
+    async def close() -> None:
+        await phone.close()
+        await assistant.close()
 
     try:
-        media.submit(assistant.run()).add_done_callback(tell_failure)
+        running = media.submit(assistant.run())
+        running.add_done_callback(partial(tell_failure, "DESK-01", "assistant"))
+        calling = media.submit(serve_phone())
+        calling.add_done_callback(partial(tell_failure, "PHONE-00", "phone"))
         await quit_wanted.wait()
     finally:
         unsubscribe()
         shell.window.hide()
-        media.stop(assistant.close, _CLOSE_TIMEOUT_S)
+        media.stop(close, _CLOSE_TIMEOUT_S)
     return 0

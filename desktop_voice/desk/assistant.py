@@ -7,7 +7,8 @@ so that a window can be painted before any of them is loaded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from desktop_voice.core.states import AssistantState
 
 if TYPE_CHECKING:
     from desktop_voice.agent.brain import Brain
+    from desktop_voice.agent.tools import Tool
     from desktop_voice.desk.desk import Desk
     from desktop_voice.desk.loop import DeskLoop
     from desktop_voice.dialogue.lines.line import Line
@@ -100,6 +102,11 @@ class DeskAssistant:
         if self._desk is None:
             raise RuntimeError("the desk is gone")
         return self._desk.room, self._desk.brain
+
+    def use_tools(self, tools: Sequence[Tool]) -> None:
+        """Let the language model at the desk use ``tools``. For the media loop only."""
+        if self._desk is not None:
+            self._desk.manner = replace(self._desk.manner, tools=tuple(tools))
 
     @property
     def desk(self) -> DeskLoop | None:

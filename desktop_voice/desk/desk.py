@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,13 @@ from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.discovery import find_local_models
 from desktop_voice.agent.history import History
 from desktop_voice.agent.intents.timers import announcement
+from desktop_voice.agent.manner import DESK
 from desktop_voice.agent.reply import (
     Action,
     Call,
     ChangeVolume,
     HangUpCalls,
+    ReplyPart,
     SetMuted,
     SetVolume,
 )
@@ -75,6 +77,8 @@ class Desk:
         self.voices: tuple[EngineChoice, ...] = ()
         self.wake_words: tuple[EngineChoice, ...] = ()
         self._alarms = Alarms(alarms_file, clock=clock)
+        self.manner = DESK
+        """How the owner is answered; another one holds from the next turn on."""
         self.brain = Brain(settings.model, clock=clock, alarms=self._alarms, key_source=stored_key)
         self.room = EngineRoom()
         self._busy = asyncio.Lock()
@@ -146,6 +150,10 @@ class Desk:
         task.add_done_callback(self._on_done)
         return task
 
+    def answer(self, text: str, history: History) -> AsyncGenerator[ReplyPart, None]:
+        """Answer the owner, with the tools that the desk was given."""
+        return self.brain.answer(text, history, self.manner)
+
     # --- set-up ---
 
     async def _load(self, previous: Settings | None) -> None:
@@ -198,7 +206,7 @@ class Desk:
             line,
             ear,
             self._mouth,
-            self.brain,
+            self,
             self._bus,
             self.loop,
             settings.turns,

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -131,9 +132,13 @@ def main() -> int:
 
     class TappedShell(Shell):
         def __init__(
-            self, control: AssistantControl, bus: EventBus, settings_store: SettingsStore
+            self,
+            control: AssistantControl,
+            bus: EventBus,
+            settings_store: SettingsStore,
+            **parts: Any,
         ) -> None:
-            super().__init__(control, bus, settings_store)
+            super().__init__(control, bus, settings_store, **parts)
             taps.append(Tap(bus, self.window, options.pictures))
 
         def start(self, *, hidden: bool) -> None:
