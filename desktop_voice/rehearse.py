@@ -104,6 +104,7 @@ async def rehearse(
                 secret=lambda key: carrier.card.credentials[name].get(key, ""),
                 api_bases={plan.carrier: carrier.card.api_base(name)},
                 port=0,
+                is_rehearsal=True,
             ),
         )
         stack.push_async_callback(service.close)

@@ -177,6 +177,9 @@ class Phone:
             self._calls.pop(event.call.id, None)
 
     def _on_wish(self, event: CallRequested) -> None:
+        if not any(character.isdigit() for character in event.callee):
+            # There are no contacts yet; the reply has asked for the number.
+            return
         mode = CallMode.NOTIFY if event.message else CallMode.CONVERSATION
         self._do(
             lambda phone: phone.actions.request_call(event.callee, mode, event.message, "assistant")

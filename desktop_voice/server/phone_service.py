@@ -50,11 +50,13 @@ class Outside:
         secret: Returns the vault's entry of a name; called in a worker thread.
         api_bases: Where carriers are asked instead of at their own address.
         port: The listener's port instead of the settings'; 0 is any free one.
+        is_rehearsal: Whether this phone says nothing of how the user's own phone is.
     """
 
     secret: Callable[[str], str]
     api_bases: Mapping[CarrierName, str] = field(default_factory=dict)
     port: int | None = None
+    is_rehearsal: bool = False
 
 
 class PhoneService:
@@ -329,6 +331,8 @@ class PhoneService:
         self._bus.publish(ev.ErrorRaised.of(error))
 
     def _tell_status(self) -> None:
+        if self._outside.is_rehearsal:
+            return
         carrier, base = self._carrier, self._public_base()
         if carrier is None:
             text = "No carrier is set up. Rehearsals work without one."

@@ -36,10 +36,17 @@ class Approvals:
     async def ask(self, order: CallOrder) -> Approval:
         """Put ``order`` before the user: ``ApprovalRequested``, then ``ApprovalSettled``.
 
+        What the assistant has asked already and in the same words is not asked twice.
+
         Raises:
             PhoneError: Too many questions wait already (PHONE-33).
             StoreError: The question cannot be kept.
         """
+        if order.origin == "assistant":
+            # A model that asks again must not get two calls for two answers to one question.
+            for waiting, _until_s in self._waiting.values():
+                if waiting.sha256 == order.sha256:
+                    return waiting
         if len(self._waiting) >= MAX_WAITING:
             raise PhoneError(
                 "PHONE-33",

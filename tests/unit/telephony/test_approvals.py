@@ -217,3 +217,12 @@ async def test_the_audit_tells_who_asked_and_what_was_answered(desk: Desk) -> No
         assert "assistant" in detail
         assert an_order().number not in detail
         assert an_order().message not in detail
+
+
+async def test_the_assistant_asks_the_same_only_once(desk: Desk) -> None:
+    order = replace(an_order(), origin="assistant")
+    first = await desk.approvals.ask(order)
+    assert await desk.approvals.ask(order) == first
+    assert desk.events == [ApprovalRequested(first)]
+    other = await desk.approvals.ask(replace(order, message="Something else."))
+    assert other.id != first.id
