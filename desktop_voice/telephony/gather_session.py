@@ -76,6 +76,8 @@ class GatherSession:
                 return await self._on_digits(event)
             case CarrierEventKind.SILENCE:
                 return self._on_silence(event)
+            case CarrierEventKind.CONTINUE if event.turn and event.turn != self._turn:
+                return self._go_on()
             case CarrierEventKind.CONTINUE:
                 return await self._next()
             case CarrierEventKind.SPOKEN:
@@ -86,6 +88,10 @@ class GatherSession:
 
     async def speak(self, text: str) -> None:
         """Say ``text`` with the next prompt, or at once if the far end is silent."""
+        if self._is_notify:
+            self._pipeline.heard(text)
+            await self._handle.perform([Say(text), *self._deliver_again()])
+            return
         self._to_say.append(text)
         if not self._pipeline.is_thinking:
             await self._handle.perform(self._ask(""))
@@ -105,15 +111,17 @@ class GatherSession:
         self._turn = secrets.token_urlsafe(8)
         self._prompt_text = said
         self._pipeline.say(said)
-        around = self._around
-        return [
-            Gather(
-                said,
-                self._turn,
-                around.url("gather", self._turn),
-                around.url("silence", self._turn),
-            )
-        ]
+        return [self._gather(said)]
+
+    def _gather(self, prompt: str) -> Gather:
+        around, turn = self._around, self._turn
+        return Gather(prompt, turn, around.url("gather", turn), around.url("silence", turn))
+
+    def _go_on(self) -> Sequence[Step]:
+        """What belongs to a former turn came late: the present turn goes on as it is."""
+        if self._pipeline.is_thinking or not self._handle.carrier.takes_documents:
+            return []
+        return [self._gather("")]
 
     def _was_heard(self) -> None:
         text, self._prompt_text = self._prompt_text, ""
@@ -127,7 +135,7 @@ class GatherSession:
 
     async def _on_words(self, text: str, turn: str, *, is_typed: bool = False) -> Sequence[Step]:
         if turn and turn != self._turn:
-            return self._ask("")
+            return self._go_on()
         self._was_heard()
         self._silences = 0
         self._fillers = 0
@@ -160,7 +168,7 @@ class GatherSession:
 
     def _on_silence(self, event: CarrierEvent) -> Sequence[Step]:
         if event.turn and event.turn != self._turn:
-            return self._ask("")
+            return self._go_on()
         self._was_heard()
         self._silences += 1
         if self._silences >= _MOST_SILENCES:
@@ -188,6 +196,13 @@ class GatherSession:
 
     def _deliver(self) -> list[Step]:
         return [Say(self._around.opening), Redirect(self._around.url("poll"))]
+
+    def _deliver_again(self) -> list[Step]:
+        """Go on after other words: with the message anew, unless all of it was spoken."""
+        if self._waiting or self._delivery.spoken_times:
+            self._waiting = True
+            return [Redirect(self._around.url("poll"))]
+        return self._deliver()
 
     def _notify_next(self, event: CarrierEvent) -> list[Step]:
         if event.kind is not CarrierEventKind.CONTINUE:

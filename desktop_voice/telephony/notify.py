@@ -27,6 +27,7 @@ class Delivery:
     has_beeped: bool = False
     spoken_times: int = 0
     spoken_since_beep: bool = False
+    _began_after_beep: bool = False
 
     def heard(self, machine: str) -> None:
         """Take a verdict: ``human``, ``machine``, ``unknown``, or ``beep`` after a greeting."""
@@ -39,19 +40,26 @@ class Delivery:
     def spoken(self) -> None:
         """The whole message was played."""
         self.spoken_times += 1
-        self.spoken_since_beep = self.has_beeped
+        self.spoken_since_beep = self._began_after_beep
 
     def next(self, waited_s: float) -> Next:
-        """Return what to do ``waited_s`` after the message was last spoken."""
+        """Return what to do ``waited_s`` after the message was last spoken.
+
+        With ``speak`` it counts as begun: what was cut in two by the beep is spoken again.
+        """
         if not self.spoken_times:
-            return "speak"
+            return self._speak()
         if self.has_beeped:
-            return "hang_up" if self.spoken_since_beep else "speak"
+            return "hang_up" if self.spoken_since_beep else self._speak()
         if self.verdict == "machine":
             if waited_s < BEEP_S:
                 return "wait"
             self.has_beeped = True
-            return "speak"
+            return self._speak()
         if self.detects and not self.verdict and waited_s < MACHINE_VERDICT_S:
             return "wait"
         return "hang_up"
+
+    def _speak(self) -> Next:
+        self._began_after_beep = self.has_beeped
+        return "speak"

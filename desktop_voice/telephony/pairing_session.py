@@ -8,6 +8,7 @@ from typing import Any
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.calls import EndReason
+from desktop_voice.core.errors import StoreError
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
 from desktop_voice.telephony.pairing import Pairing, PairingVerdict
@@ -49,7 +50,10 @@ class PairingSession:
     async def begin(self) -> Sequence[Step]:
         """Return the steps that ask for the code."""
         call = self._around.handle.call
-        code = await self._pairing.begin(call.id, call.number)
+        try:
+            code = await self._pairing.begin(call.id, call.number)
+        except StoreError as error:
+            return self._fail(error)
         if code is None:
             return self._refuse(phrases.NO_MORE_TRIES)
         self._around.bus.publish(ev.PairingRequested(call.id, call.number, code))
@@ -90,12 +94,16 @@ class PairingSession:
 
     @property
     def waits_for_owner(self) -> bool:
-        """Whether the right code was given."""
-        return self._is_right
+        """Whether the right code was given, and the owner has not decided yet."""
+        return self._is_right and self._verdict is None
 
     async def _try(self, said: str) -> Sequence[Step]:
         call = self._around.handle.call
-        match await self._pairing.attempt(call.id, said):
+        try:
+            verdict = await self._pairing.attempt(call.id, said)
+        except StoreError as error:
+            return self._fail(error)
+        match verdict:
             case PairingVerdict.RIGHT:
                 self._is_right = True
                 self._around.bus.publish(ev.PairingCodeGiven(call.id, call.number))
@@ -127,6 +135,11 @@ class PairingSession:
                 around.url("silence", self._turn),
             )
         ]
+
+    def _fail(self, error: StoreError) -> list[Step]:
+        """Without the store no guess can be counted, so nobody is let in."""
+        self._around.bus.publish(ev.ErrorRaised.of(error))
+        return self._refuse(phrases.GIVING_UP)
 
     def _refuse(self, words: str) -> list[Step]:
         self._around.handle.plan_end(EndReason.PAIRING_FAILED)

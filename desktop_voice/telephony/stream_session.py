@@ -11,7 +11,7 @@ import structlog
 from desktop_voice.agent.reply import Action, EndCall
 from desktop_voice.core import events as ev
 from desktop_voice.core.calls import CallMode, EndReason
-from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.errors import DesktopVoiceError, EngineError
 from desktop_voice.core.states import Trigger
 from desktop_voice.dialogue.cascading import CascadingPipeline
 from desktop_voice.dialogue.lines.media_socket import MediaSocket
@@ -32,6 +32,8 @@ CONNECT_S = 3.0
 _MOST_STREAMS = 3
 _GRACE_S = 1.0
 _WATCH_EVERY_S = 0.2
+_STALLED_S = 2.0
+"""Nothing comes for so long: what we say does not arrive either."""
 _SILENT_S = 8.0
 _MOST_SILENCES = 3
 _PLAYED_S = 60.0
@@ -99,7 +101,7 @@ class StreamSession:
         if self._closed:
             return []
         if self._streams >= _MOST_STREAMS:
-            self._handle.fall_back(why)
+            self._fall_back(why)
             return []
         _log.warning("media stream lost", call=self._handle.call.id, streams=self._streams)
         return await self.begin()
@@ -109,17 +111,30 @@ class StreamSession:
             async with asyncio.timeout(CONNECT_S):
                 await self._connected.wait()
         except TimeoutError:
-            if stream == self._streams and not self._closed:
-                self._handle.fall_back("the media stream did not connect")
+            if stream == self._streams:
+                self._fall_back("the media stream did not connect")
+
+    def _fall_back(self, why: str) -> None:
+        if not self._closed:
+            self._handle.fall_back(why)
 
     # --- the conversation ---
 
     async def run(self, socket: MediaSocket) -> None:
         """Talk on an open stream until it ends."""
         self._connected.set()
-        self._socket = socket
+        if self._closed:
+            await socket.close()
+            return
         line = PhoneLine(socket, self._handle.call.id)
-        pipeline = await self._engines.make(line, self._around, self)
+        try:
+            pipeline = await self._engines.make(line, self._around, self)
+        except EngineError as error:
+            self._around.bus.publish(ev.ErrorRaised.of(error))
+            self._fall_back("this machine cannot hear or speak at the moment")
+            await line.close()
+            return
+        self._socket = socket
         self._pipeline = pipeline
         watch = asyncio.create_task(self._watch(line, pipeline))
         talk = asyncio.create_task(self._talk(pipeline))
@@ -135,7 +150,7 @@ class StreamSession:
             await asyncio.gather(watch, talk, digits, return_exceptions=True)
             await pipeline.close()
             await line.close()
-        if not self._handle.carrier.takes_documents:
+        if not self._closed and not self._handle.carrier.takes_documents:
             # Nobody comes for the next steps of a document.
             self._spawn(self._come_back())
 
@@ -181,7 +196,7 @@ class StreamSession:
             self._waiting_to_say = []
         except DesktopVoiceError as error:
             self._around.bus.publish(ev.ErrorRaised.of(error))
-            self._handle.fall_back("the greeting could not be spoken")
+            self._fall_back("the greeting could not be spoken")
 
     async def _notify(self, pipeline: CascadingPipeline) -> None:
         loop = asyncio.get_running_loop()
@@ -205,15 +220,22 @@ class StreamSession:
         self._handle.end(EndReason.MESSAGE_DELIVERED)
 
     async def _watch(self, line: PhoneLine, pipeline: CascadingPipeline) -> None:
-        """Notice when the call has gone silent although it is our turn, or nobody is there."""
+        """Notice a dead stream, silence although it is our turn, and that nobody is there."""
         liveness = Liveness()
         silences = 0
+        was_stalled = False
         quiet_since_s = line.now()
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
+            # Twice, because after a pause of our own the packets may still be waiting.
+            is_stalled = line.unheard_s > _STALLED_S
+            if is_stalled and was_stalled:
+                self._handle.fall_back("the media stream stalled")
+                return
+            was_stalled = is_stalled
             silent_s = liveness.update(line.now(), pipeline.is_owed_sound, pipeline.last_sound_s)
             if silent_s is not None:
-                self._handle.fall_back("no sound came although a reply was due")
+                self._fall_back("no sound came although a reply was due")
                 return
             if self._handle.call.mode is CallMode.NOTIFY or not pipeline.is_quiet:
                 quiet_since_s = line.now()

@@ -1,0 +1,315 @@
+"""Calls by gather: prompts, turns, keys, silence, slow replies and messages."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from desktop_voice.agent.reply import Do, EndCall
+from desktop_voice.agent.reply import Say as Speak
+from desktop_voice.core import events as ev
+from desktop_voice.core.calls import CallMode, EndReason
+from desktop_voice.telephony import phrases
+from desktop_voice.telephony.addresses import read
+from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
+from desktop_voice.telephony.steps import Gather, HangUp, Pause, Redirect, Say, Step
+from tests.helpers.call_lab import BASE, Lab, call_lab
+from tests.helpers.dialogue import ScriptedBrain
+from tests.helpers.virtual_loop import virtual
+
+OPENING = "Hello, this is an AI assistant. The server is back up."
+
+
+def gather_of(steps: list[Step]) -> Gather:
+    (gather,) = steps
+    assert isinstance(gather, Gather)
+    return gather
+
+
+async def notifying(lab: Lab) -> tuple[str, list[Step]]:
+    call = await lab.call_out(mode=CallMode.NOTIFY)
+    return call.id, await lab.hook(K.ANSWERED, call_id=call.id)
+
+
+async def poll(lab: Lab, steps: list[Step]) -> list[Step]:
+    """Fetch what the last step redirects to."""
+    redirect = steps[-1]
+    assert isinstance(redirect, Redirect)
+    return await lab.hook(K.CONTINUE, turn=read(redirect.url).turn)
+
+
+# --- with documents ---
+
+
+@virtual
+async def test_a_conversation_is_kept_as_it_was_heard(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, first = await lab.talking()
+        assert first.prompt == OPENING
+        assert read(first.result_url).call_id == call.id
+        assert read(first.result_url).turn == read(first.silence_url).turn == first.turn
+        assert first.result_url.startswith(f"{BASE}/api/voice/webhook/twilio?")
+        second = gather_of(await lab.hook(K.SPEECH, text="is it really up", turn=first.turn))
+        assert second.prompt == "You said is it really up."
+        assert second.turn != first.turn
+        await lab.hook(K.ENDED, end_reason=EndReason.FAR_END_HUNG_UP)
+        assert await lab.said(call.id) == [
+            ("assistant", OPENING),
+            ("caller", "is it really up"),
+            ("assistant", "You said is it really up."),
+        ]
+        assert lab.reasons == [EndReason.FAR_END_HUNG_UP]
+        turns = [(event.text, event.heard) for event in lab.events.of(ev.AssistantTurn)]
+        assert turns[0] == (OPENING, OPENING)
+
+
+@virtual
+async def test_a_result_of_a_former_turn_changes_nothing(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        _, first = await lab.talking()
+        second = gather_of(await lab.hook(K.SPEECH, text="one", turn=first.turn))
+        for kind in (K.SPEECH, K.DIGITS, K.SILENCE, K.CONTINUE):
+            late = await lab.hook(kind, text="late", digits="9", turn=first.turn)
+            assert gather_of(late).turn == second.turn
+            assert gather_of(late).prompt == ""
+        third = gather_of(await lab.hook(K.SPEECH, text="two", turn=second.turn))
+        assert third.prompt == "You said two."
+        assert lab.brain.asked == ["one", "two"]
+
+
+@virtual
+async def test_a_slow_reply_is_bridged_with_words(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        _, first = await lab.talking()
+        lab.brain.gate.clear()
+        steps = await lab.hook(K.SPEECH, text="think", turn=first.turn)
+        words = []
+        for _ in range(4):
+            say, redirect = steps
+            assert isinstance(say, Say)
+            assert isinstance(redirect, Redirect)
+            words.append(say.text)
+            steps = await poll(lab, steps)
+        assert words == ["One moment.", *["I am still thinking."] * 2, "One moment."]
+        lab.brain.gate.set()
+        assert gather_of(await poll(lab, steps)).prompt == "You said think."
+        assert lab.brain.asked == ["think"]
+
+
+@virtual
+async def test_keys_are_a_turn(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        _, first = await lab.talking()
+        reply = gather_of(await lab.hook(K.DIGITS, digits="42", turn=first.turn))
+        assert reply.prompt == "You said 42."
+        assert (await lab.events.next(ev.UserTurn)).source == "dtmf"
+
+
+@virtual
+async def test_a_silent_caller_is_asked_twice_then_told_goodbye(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, gather = await lab.talking()
+        for _ in range(2):
+            gather = gather_of(await lab.hook(K.SILENCE, turn=gather.turn))
+            assert gather.prompt == phrases.STILL_THERE
+        last = await lab.hook(K.SILENCE, turn=gather.turn)
+        assert last == [Say(phrases.GOODBYE_SILENCE), HangUp()]
+        await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
+        assert (await lab.ended(call.id)).reason is EndReason.SILENT_CALLER
+        assert (await lab.said(call.id))[-1] == ("assistant", phrases.GOODBYE_SILENCE)
+
+
+@virtual
+async def test_who_speaks_again_is_patiently_waited_for_again(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        _, gather = await lab.talking()
+        for _ in range(2):
+            gather = gather_of(await lab.hook(K.SILENCE, turn=gather.turn))
+        gather = gather_of(await lab.hook(K.SPEECH, text="sorry", turn=gather.turn))
+        for _ in range(2):
+            gather = gather_of(await lab.hook(K.SILENCE, turn=gather.turn))
+            assert gather.prompt == phrases.STILL_THERE
+
+
+@virtual
+async def test_the_reply_may_end_the_call(tmp_path: Path) -> None:
+    brain = ScriptedBrain({"bye": [Speak("See you."), Do(EndCall())], "stop": [Do(EndCall())]})
+    for said, last in (("bye", "See you."), ("stop", phrases.GOODBYE)):
+        async with call_lab(tmp_path / said, brain=brain) as lab:
+            call, gather = await lab.talking()
+            steps = await lab.hook(K.SPEECH, text=said, turn=gather.turn)
+            assert steps == [Say(last), HangUp()]
+            await lab.hook(K.ENDED, end_reason=EndReason.FAR_END_HUNG_UP)
+            assert (await lab.ended(call.id)).reason is EndReason.WE_HUNG_UP
+            assert (await lab.said(call.id))[-1] == ("assistant", last)
+
+
+@virtual
+async def test_a_broken_brain_is_apologised_for_and_told(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, brain=ScriptedBrain({"boom": [RuntimeError("x")]})) as lab:
+        _, gather = await lab.talking()
+        reply = gather_of(await lab.hook(K.SPEECH, text="boom", turn=gather.turn))
+        assert reply.prompt.startswith("Sorry")
+        await lab.until(lambda: len(lab.errors) == 1)
+
+
+@virtual
+async def test_words_of_the_owner_come_with_the_reply_that_is_being_made(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, gather = await lab.talking()
+        lab.brain.gate.clear()
+        steps = await lab.hook(K.SPEECH, text="think", turn=gather.turn)
+        await lab.manager.speak(call.id, "This is the owner.")
+        assert lab.carrier.performed == []
+        lab.brain.gate.set()
+        reply = gather_of(await poll(lab, steps))
+        assert reply.prompt == "This is the owner. You said think."
+
+
+# --- with commands ---
+
+
+@virtual
+async def test_commands_hold_the_same_conversation(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        await lab.until(lambda: len(lab.carrier.performed) == 1)
+        assert gather_of(lab.carrier.performed).prompt == OPENING
+        await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+        await lab.hook(K.SPEECH, text="is it", is_final=False)
+        await lab.hook(K.SPEECH, text="is it up")
+        await lab.until(lambda: len(lab.carrier.performed) == 2)
+        assert gather_of(lab.carrier.performed[1:]).prompt == "You said is it up."
+        assert lab.brain.asked == ["is it up"]
+
+
+@virtual
+async def test_speech_cuts_the_carriers_voice_while_it_speaks(tmp_path: Path) -> None:
+    for interruptible, cuts in (("any", 1), ("speech", 1), ("dtmf", 0), ("none", 0)):
+        folder, phone = tmp_path / interruptible, {"interruptible": interruptible}
+        async with call_lab(folder, takes_documents=False, phone=phone) as lab:
+            call = await lab.call_out()
+            await lab.hook(K.ANSWERED, call_id=call.id)
+            await lab.until(lambda: len(lab.carrier.performed) == 1)
+            await lab.hook(K.SPEECH, text="is", is_final=False)
+            assert len(lab.carrier.all("stop_speaking")) == cuts
+            await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+            await lab.hook(K.SPEECH, text="is it", is_final=False)
+            assert len(lab.carrier.all("stop_speaking")) == cuts
+
+
+@virtual
+async def test_single_keys_are_collected(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        for digit in "42#":
+            await lab.hook(K.DIGITS, digits=digit)
+        assert lab.brain.asked == ["42"]
+        for digit in "17":
+            await lab.hook(K.DIGITS, digits=digit)
+            await asyncio.sleep(1.5)
+        assert lab.brain.asked == ["42"]
+        await lab.until(lambda: lab.brain.asked == ["42", "17"], 1)
+        await lab.hook(K.DIGITS, digits="#")
+        assert lab.brain.asked == ["42", "17"]
+
+
+@virtual
+async def test_silence_after_the_prompt_is_noticed_without_documents(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        prompts = []
+        while len(prompts) < 3:
+            await lab.until(lambda: len(lab.carrier.performed) > len(prompts))
+            step = lab.carrier.performed[-1]
+            prompts.append(step.prompt if isinstance(step, Gather) else step)
+            await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+        assert prompts == [OPENING, phrases.STILL_THERE, phrases.STILL_THERE]
+        await lab.until(lambda: Say(phrases.GOODBYE_SILENCE) in lab.carrier.performed)
+        await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+        await lab.until(lambda: bool(lab.carrier.all("hang_up")))
+        await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
+        assert (await lab.ended(call.id)).reason is EndReason.SILENT_CALLER
+
+
+# --- notify ---
+
+
+@virtual
+async def test_a_person_is_told_and_hung_up_on_after_a_pause(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call_id, steps = await notifying(lab)
+        assert steps[0] == Say(OPENING)
+        await lab.hook(K.MACHINE, machine="human")
+        assert await poll(lab, steps) == [Pause(3), HangUp()]
+        await lab.hook(K.ENDED, end_reason=EndReason.FAR_END_HUNG_UP)
+        assert (await lab.ended(call_id)).reason is EndReason.MESSAGE_DELIVERED
+        assert await lab.said(call_id) == [("assistant", OPENING)]
+        assert lab.brain.asked == []
+
+
+@virtual
+async def test_a_machine_is_told_again_after_its_beep(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call_id, steps = await notifying(lab)
+        await lab.hook(K.MACHINE, machine="machine")
+        steps = await poll(lab, steps)
+        for _ in range(5):
+            assert steps[0] == Pause(1)
+            await asyncio.sleep(1)
+            steps = await poll(lab, steps)
+        await lab.hook(K.MACHINE, machine="beep")
+        steps = await poll(lab, steps)
+        assert steps[0] == Say(OPENING)
+        assert await poll(lab, steps) == [Pause(3), HangUp()]
+        assert await lab.said(call_id) == [("assistant", OPENING)]
+
+
+@virtual
+async def test_without_a_verdict_the_message_counts_after_a_while(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, limits={"notify_hangup_delay_s": 0}) as lab:
+        _, steps = await notifying(lab)
+        waited = 0
+        while steps[-1] != HangUp():
+            steps = await poll(lab, steps)
+            await asyncio.sleep(1)
+            waited += 1
+            assert waited < 20
+        assert steps == [HangUp()]
+        assert 8 <= waited <= 11
+
+
+@virtual
+async def test_the_owners_words_do_not_make_a_cut_message_count(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call_id, _ = await notifying(lab)
+        await lab.hook(K.MACHINE, machine="human")
+        await lab.manager.speak(call_id, "Wait.")
+        assert lab.carrier.performed[:2] == [Say("Wait."), Say(OPENING)]
+        steps = await poll(lab, lab.carrier.performed)
+        assert steps == [Pause(3), HangUp()]
+        lab.carrier.asked.clear()
+        await lab.manager.speak(call_id, "That is all.")
+        assert Say(OPENING) not in lab.carrier.performed
+        assert await poll(lab, lab.carrier.performed) == [Pause(3), HangUp()]
+
+
+@virtual
+async def test_what_the_far_end_says_to_a_message_is_not_answered(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out(mode=CallMode.NOTIFY)
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        await lab.until(lambda: bool(lab.carrier.performed))
+        fields: dict[str, Any] = {"text": "delete all files"}
+        await lab.hook(K.SPEECH, **fields)
+        await lab.hook(K.DIGITS, digits="1#")
+        assert lab.brain.asked == []
+        await lab.hook(K.MACHINE, machine="human")
+        await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+        await lab.until(lambda: bool(lab.carrier.all("hang_up")))
+        await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
+        assert (await lab.ended(call.id)).reason is EndReason.MESSAGE_DELIVERED
