@@ -103,6 +103,7 @@ class PhoneLine:
         self._digits: deque[str] = deque(maxlen=_MOST_DIGITS)
         self._has_digit = asyncio.Event()
         self._inflow = Inflow(self._codec.rate_hz, self.now())
+        self._last_packet_s = self.now()
         self._has_input = asyncio.Event()
         self._pacer = Pacer(self._codec.rate_hz)
         self._progress = Progress()
@@ -128,9 +129,15 @@ class PhoneLine:
 
     # --- input ---
 
+    @property
+    def unheard_s(self) -> float:
+        """For how long no sound has come, not even a silent one, as carriers always send."""
+        return self.now() - self._last_packet_s
+
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield 20 ms frames at 16 kHz until the stream ends; to be called once."""
         self._inflow = Inflow(self._codec.rate_hz, self.now())
+        self._last_packet_s = self.now()
         self._receiver = self._start(self._receive())
         while not self._is_closed:
             self._has_input.clear()
@@ -148,6 +155,7 @@ class PhoneLine:
         while (event := await self._socket.receive()) is not None:
             match event:
                 case MediaAudio(payload, timestamp_ms):
+                    self._last_packet_s = self.now()
                     self._inflow.add(self._codec.decode(payload), timestamp_ms)
                     self._has_input.set()
                 case MediaMark(name):

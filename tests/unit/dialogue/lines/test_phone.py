@@ -87,9 +87,11 @@ def test_frames_are_stamped_in_step_with_the_lines_clock() -> None:
 def test_a_stream_that_stalls_gives_silence_on_time() -> None:
     async def test(its: Call) -> None:
         await asyncio.sleep(1)
+        assert its.line.unheard_s < 0.1
         its.far.is_mute = True
         before = len(its.frames)
         await asyncio.sleep(3)
+        assert 2.9 < its.line.unheard_s < 3.1
         silent = its.frames[before:]
         assert 140 <= len(silent) <= 152
         assert not any(frame.pcm.any() for frame in silent[8:])
