@@ -20,6 +20,9 @@ from desktop_voice.core.event_json import event_to_json
 from desktop_voice.core.events import Event
 
 
+_OWN_LINES = ("desk", "file")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0, 1 for a failure, 2 for a wrong command line."""
     options = _parser().parse_args(arguments)
@@ -185,8 +188,8 @@ def print_event(event: Event) -> None:
     match event:
         case ev.WakeHeard(phrase=phrase):
             print(f"Wake word: {phrase.replace('_', ' ')}")
-        case ev.UserTurn(text=text):
-            print(f"You:       {text}")
+        case ev.UserTurn(line=line, text=text):
+            print(f"{'You:' if line in _OWN_LINES else 'Caller:':11}{text}")
         case ev.AssistantTurn(text=text, heard=heard):
             print(f"Assistant: {text}")
             if heard != text:

@@ -198,12 +198,12 @@ async def test_what_was_never_asked_is_not_approved(desk: Desk) -> None:
 
 
 async def test_only_so_many_questions_wait(desk: Desk) -> None:
-    first = await desk.approvals.ask(an_order())
+    first = await desk.approvals.ask(replace(an_order(), origin="window"))
     for _ in range(MAX_WAITING - 1):
-        await desk.approvals.ask(an_order())
-    assert await refusal(desk.approvals.ask(an_order())) == "PHONE-33"
+        await desk.approvals.ask(replace(an_order(), origin="window"))
+    assert await refusal(desk.approvals.ask(replace(an_order(), origin="window"))) == "PHONE-33"
     await desk.approvals.settle(first.id, False)
-    await desk.approvals.ask(an_order())
+    await desk.approvals.ask(replace(an_order(), origin="window"))
 
 
 async def test_the_audit_tells_who_asked_and_what_was_answered(desk: Desk) -> None:
