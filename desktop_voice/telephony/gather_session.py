@@ -188,8 +188,9 @@ class GatherSession:
             return [Say(filler), Redirect(self._around.url("poll", self._turn))]
         if reply.ends_call:
             self._handle.plan_end(EndReason.WE_HUNG_UP)
-            self._pipeline.heard(reply.text)
-            return [Say(reply.text or phrases.GOODBYE), HangUp()]
+            last_words = reply.text or phrases.GOODBYE
+            self._pipeline.heard(last_words)
+            return [Say(last_words), HangUp()]
         return self._ask(reply.text)
 
     # --- notify ---

@@ -99,6 +99,7 @@ class LiveCall:
         self._placed = asyncio.Event()
         self._answered = asyncio.Event()
         self._planned = EndReason.NONE
+        self._detail = ""
         self._has_begun = False
         self._has_fallen_back = False
         self._is_falling_back = False
@@ -252,7 +253,8 @@ class LiveCall:
             return
         self._is_ending = True
         self._planned = reason
-        self._spawn(self._hang_up(detail))
+        self._detail = detail
+        self._spawn(self._hang_up())
 
     def fall_back(self, why: str) -> None:
         """The session cannot go on: the carrier's own ears and voice take over."""
@@ -289,7 +291,7 @@ class LiveCall:
         await self._move(
             CallTrigger.ENDED,
             reason=reason,
-            detail=detail or self._call.detail,
+            detail=detail or self._detail or self._call.detail,
             ended_at=datetime.now(UTC),
         )
         self._room.forget(self)
@@ -365,14 +367,14 @@ class LiveCall:
         if replace(before, carrier_ref=self._call.carrier_ref) != self._call:
             self._room.bus.publish(ev.CallChanged(self._call))
 
-    async def _hang_up(self, detail: str) -> None:
+    async def _hang_up(self) -> None:
         await self._move(CallTrigger.HANG_UP_ASKED)
         if not self._call.carrier_ref:
             await self._placed.wait()
         if self._runner is not None:
             self._runner.stop()
         await self._hang_up_for_certain()
-        await self.finish(self._planned, detail)
+        await self.finish(self._planned)
 
     async def _hang_up_for_certain(self) -> None:
         """Ask until the carrier says that the call is over, or has ended it by its own limit.
@@ -454,6 +456,8 @@ class LiveCall:
                 self._room.bus.publish(ev.CallLimitNear(self._call.id, round(left_s)))
                 await self._say_if_possible(phrases.LIMIT_NEAR)
             await asyncio.sleep(min(1.0, left_s))
+            if self._is_ending:
+                return
         is_hard = self._soft_limit_s >= self._call.hard_limit_s
         reason = EndReason.HARD_LIMIT if is_hard else EndReason.SOFT_LIMIT
         self._planned = reason

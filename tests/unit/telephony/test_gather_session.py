@@ -222,7 +222,7 @@ async def test_silence_after_the_prompt_is_noticed_without_documents(tmp_path: P
     async with call_lab(tmp_path, takes_documents=False) as lab:
         call = await lab.call_out()
         await lab.hook(K.ANSWERED, call_id=call.id)
-        prompts = []
+        prompts: list[object] = []
         while len(prompts) < 3:
             await lab.until(lambda: len(lab.carrier.performed) > len(prompts))
             step = lab.carrier.performed[-1]

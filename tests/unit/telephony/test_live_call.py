@@ -1,0 +1,267 @@
+"""A live call: how long it may last, how it ends, and what happens when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desktop_voice.core import events as ev
+from desktop_voice.core.calls import Call, CallMode, CallState, EndReason, PipelineKind
+from desktop_voice.telephony import phrases
+from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
+from desktop_voice.telephony.steps import Gather, HangUp, Redirect, Say
+from tests.helpers.call_lab import Lab, call_lab
+from tests.helpers.scripted_carrier import refused
+from tests.helpers.virtual_loop import virtual
+
+SHORT = {"max_duration_s": 100, "max_call_duration_s": 200}
+
+
+async def over(lab: Lab, call: Call, told: EndReason = EndReason.WE_HUNG_UP) -> Call:
+    """Let the carrier end the call as asked for; return it as it is stored."""
+    await lab.until(lambda: bool(lab.carrier.all("hang_up")), 400)
+    await lab.hook(K.ENDED, end_reason=told)
+    return await lab.ended(call.id)
+
+
+def prompts(lab: Lab) -> list[str]:
+    return [step.prompt for step in lab.carrier.performed if isinstance(step, Gather)]
+
+
+# --- limits ---
+
+
+@virtual
+async def test_the_limit_is_announced_then_the_call_ends_politely(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, limits=SHORT) as lab:
+        call, _ = await lab.talking()
+        await asyncio.sleep(69)
+        assert lab.events.of(ev.CallLimitNear) == []
+        await asyncio.sleep(2)
+        assert lab.events.of(ev.CallLimitNear) == [ev.CallLimitNear(call.id, 30)]
+        assert prompts(lab) == [phrases.LIMIT_NEAR]
+        await asyncio.sleep(30)
+        assert prompts(lab) == [phrases.LIMIT_NEAR, phrases.LIMIT_REACHED]
+        assert lab.carrier.all("hang_up") == []
+        assert (await over(lab, call)).reason is EndReason.SOFT_LIMIT
+
+
+@virtual
+async def test_an_extension_moves_the_end_but_not_past_the_last(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, limits=SHORT) as lab:
+        call, _ = await lab.talking()
+        assert await lab.manager.extend(call.id, 40) == 40
+        await asyncio.sleep(105)
+        assert prompts(lab) == []
+        await asyncio.sleep(6)
+        assert prompts(lab) == [phrases.LIMIT_NEAR]
+        assert await lab.manager.extend(call.id, 300) == 60
+        assert await lab.manager.extend(call.id, 300) == 0
+        assert await lab.manager.extend(call.id, -50) == 0
+        await asyncio.sleep(65)
+        assert prompts(lab) == [phrases.LIMIT_NEAR] * 2
+        ended = await over(lab, call)
+        assert ended.reason is EndReason.HARD_LIMIT
+        assert ended.answered_at is not None
+        assert 199 < lab.carrier.all("hang_up")[0].at_s - 1000 < 215
+
+
+@virtual
+async def test_a_short_call_ends_without_a_warning(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, limits={"max_duration_s": 20}) as lab:
+        call, _ = await lab.talking()
+        await asyncio.sleep(21)
+        assert prompts(lab) == [phrases.LIMIT_REACHED]
+        assert lab.events.of(ev.CallLimitNear) == []
+        assert (await over(lab, call)).reason is EndReason.SOFT_LIMIT
+
+
+@virtual
+async def test_an_answered_call_without_a_conversation_is_limited_too(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, limits=SHORT) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ANSWERED, call_id=call.id, wants_steps=False)
+        assert (await over(lab, call)).reason is EndReason.SOFT_LIMIT
+
+
+@virtual
+async def test_a_limit_that_cannot_be_announced_holds(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, limits=SHORT) as lab:
+        call, _ = await lab.talking()
+        lab.carrier.fail("perform", *[refused()] * 9)
+        assert (await over(lab, call)).reason is EndReason.SOFT_LIMIT
+
+
+@pytest.mark.parametrize("told", [EndReason.CANCELLED, EndReason.WE_HUNG_UP, EndReason.UNKNOWN])
+@virtual
+async def test_a_call_that_nobody_answers_is_given_up(tmp_path: Path, told: EndReason) -> None:
+    async with call_lab(tmp_path, limits={"ring_timeout_s": 20}) as lab:
+        call = await lab.call_out()
+        assert lab.carrier.all("place")[0].detail.ring_timeout_s == 20
+        await lab.hook(K.RINGING, call_id=call.id)
+        await asyncio.sleep(20)
+        assert lab.carrier.all("hang_up") == []
+        assert (await over(lab, call, told)).reason is EndReason.NO_ANSWER
+        assert 34.9 < lab.carrier.all("hang_up")[0].at_s - 1000 < 36
+
+
+# --- ends ---
+
+
+@pytest.mark.parametrize(
+    ("told", "stored"),
+    [
+        (EndReason.BUSY, EndReason.BUSY),
+        (EndReason.NO_ANSWER, EndReason.NO_ANSWER),
+        (EndReason.FAILED, EndReason.FAILED),
+        (EndReason.NONE, EndReason.UNKNOWN),
+    ],
+)
+@virtual
+async def test_what_the_carrier_says_of_the_end_is_stored(
+    tmp_path: Path, told: EndReason, stored: EndReason
+) -> None:
+    async with call_lab(tmp_path) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ENDED, call_id=call.id, end_reason=told)
+        ended = await lab.ended(call.id)
+        assert (ended.state, ended.reason) == (CallState.ENDED, stored)
+        assert ended.ended_at is not None
+        assert lab.reasons == [stored]
+
+
+@virtual
+async def test_a_caller_who_gives_up_before_the_answer_cancelled(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False, inbound={"policy": "open"}) as lab:
+        await lab.incoming()
+        await lab.hook(K.ENDED, "in-1", end_reason=EndReason.FAR_END_HUNG_UP)
+        assert lab.reasons == [EndReason.CANCELLED]
+
+
+@virtual
+async def test_hanging_up_is_tried_until_it_is_done_and_complained_of_once(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, _ = await lab.talking()
+        lab.carrier.fail("hang_up", *[refused()] * 4, KeyError("x"))
+        lab.carrier.fail("fetch", refused())
+        await lab.manager.hang_up(call.id)
+        assert (await lab.manager.call(call.id)).state is not CallState.ENDED
+        ended = await lab.ended(call.id, 120)
+        assert ended.reason is EndReason.WE_HUNG_UP
+        assert len(lab.carrier.all("hang_up")) == 7
+        assert lab.errors == ["CARRIER-06"]
+        first, second = lab.carrier.all("hang_up")[:2]
+        assert second.at_s - first.at_s < 1
+
+
+@virtual
+async def test_a_call_that_cannot_be_hung_up_counts_until_the_carriers_own_limit(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path, limits=SHORT) as lab:
+        call, _ = await lab.talking()
+        lab.carrier.fail("hang_up", *[refused()] * 99)
+        await lab.manager.hang_up(call.id)
+        await asyncio.sleep(180)
+        assert lab.manager.is_live(call.id)
+        assert (await lab.ended(call.id, 60)).reason is EndReason.WE_HUNG_UP
+
+
+@virtual
+async def test_hanging_up_twice_is_hanging_up(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, _ = await lab.talking()
+        await asyncio.gather(*(lab.manager.hang_up(call.id) for _ in range(5)))
+        assert (await over(lab, call)).reason is EndReason.WE_HUNG_UP
+        assert len(lab.carrier.all("hang_up")) == 1
+
+
+@virtual
+async def test_who_comes_for_steps_while_it_ends_is_told_to_hang_up(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, gather = await lab.talking()
+        await lab.manager.hang_up(call.id)
+        for kind in (K.SPEECH, K.CONTINUE, K.SILENCE, K.ANSWERED):
+            assert await lab.hook(kind, text="wait", turn=gather.turn) == [HangUp()]
+        await lab.manager.speak(call.id, "Too late.")
+        assert lab.carrier.performed == []
+        assert lab.brain.asked == []
+
+
+@virtual
+async def test_the_reply_that_is_being_made_does_not_delay_the_end(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, gather = await lab.talking()
+        lab.brain.gate.clear()
+        await lab.hook(K.SPEECH, text="think", turn=gather.turn)
+        await lab.hook(K.ENDED, end_reason=EndReason.FAR_END_HUNG_UP)
+        assert not lab.manager.is_live(call.id)
+        assert lab.brain.given_up == 1
+        assert (await lab.said(call.id))[-1] == ("caller", "think")
+
+
+# --- something fails ---
+
+
+@virtual
+async def test_a_step_that_the_carrier_refuses_is_tried_anew_then_given_up(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        lab.carrier.fail("perform", refused(), refused())
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        ended = await over(lab, call)
+        assert ended.reason is EndReason.ENGINE_FAILED
+        assert lab.carrier.performed[2] == Say(phrases.GIVING_UP)
+        assert prompts(lab)[1] == phrases.TROUBLE
+
+
+@virtual
+async def test_one_refused_step_is_survived(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        lab.carrier.fail("perform", refused())
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        await lab.until(lambda: len(prompts(lab)) == 2)
+        await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+        await lab.hook(K.SPEECH, text="what was that")
+        await lab.until(lambda: len(prompts(lab)) == 3)
+        assert prompts(lab)[1:] == [phrases.TROUBLE, "You said what was that."]
+        assert lab.events.of(ev.Notice) != []
+
+
+@virtual
+async def test_a_broken_session_ends_the_call(tmp_path: Path, monkeypatch: Any) -> None:
+    async with call_lab(tmp_path, pipeline=PipelineKind.CASCADING) as lab:
+        call = await lab.call_out()
+
+        def broken(*_: object, **__: object) -> None:
+            raise KeyError("x")
+
+        steps = await lab.hook(K.ANSWERED, call_id=call.id)
+        assert isinstance(steps[-1], Redirect)
+        monkeypatch.setattr("desktop_voice.telephony.manager.GatherSession", broken)
+        ended = await over(lab, call)
+        assert ended.reason is EndReason.ENGINE_FAILED
+        assert ended.detail == "Something failed (KeyError)."
+
+
+@virtual
+async def test_a_store_that_fails_does_not_end_the_call(tmp_path: Path, monkeypatch: Any) -> None:
+    async with call_lab(tmp_path) as lab:
+        call = await lab.call_out(mode=CallMode.CONVERSATION)
+
+        async def broken(_: Call) -> bool:
+            raise refused("STORE-05")
+
+        monkeypatch.setattr(lab.store, "update", broken)
+        (gather,) = await lab.hook(K.ANSWERED, call_id=call.id)
+        assert isinstance(gather, Gather)
+        (reply,) = await lab.hook(K.SPEECH, text="hello", turn=gather.turn)
+        assert isinstance(reply, Gather)
+        assert "STORE-05" in lab.errors
+        monkeypatch.undo()
+        await lab.hook(K.ENDED, end_reason=EndReason.FAR_END_HUNG_UP)
+        assert (await lab.ended(call.id)).reason is EndReason.FAR_END_HUNG_UP
