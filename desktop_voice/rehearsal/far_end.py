@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -94,6 +95,8 @@ class FarEnd:
     async def _record_a_message(self) -> None:
         await self._say(self._plan.greeting)
         await self._handset.say(_beep())
+        # What the app has said so far is not in the recording.
+        self._handset.finish()
         self._handset.forget_speech()
         self._greeted.set()
         waited_until_ms = self._handset.now_ms + _MACHINE_RECORDS_MS
@@ -104,24 +107,25 @@ class FarEnd:
         self._hang_up()
 
     async def _play_recordings(self) -> None:
-        loop = asyncio.get_running_loop()
         for index, path in enumerate(self._plan.files):
-            pcm = await loop.run_in_executor(None, read_pcm, path)
+            pcm = await _recording(path)
             if index or not self._plan.speaks_first:
                 await self._await_quiet(self._plan.gap_ms)
             self._handset.forget_speech()
-            self._report("far_said", {"file": path.name})
-            await self._handset.say(pcm)
+            await self._play(path, pcm)
         await self._leave()
 
     async def _follow_script(self) -> None:
         its_turn = self._plan.speaks_first
         for step in self._plan.steps:
-            if step.say is not None or step.press is not None:
+            recording = None if step.play is None else await _recording(step.play)
+            if any(given is not None for given in (step.say, step.play, step.press)):
                 await self._await_turn(step, its_turn=its_turn)
             its_turn = step.wait_s is not None
             if step.say is not None:
                 await self._say(step.say)
+            elif step.play is not None and recording is not None:
+                await self._play(step.play, recording)
             elif step.press is not None:
                 self._report("far_said", {"digits": step.press})
                 await self._handset.press(step.press)
@@ -174,17 +178,26 @@ class FarEnd:
         self._report("far_said", {"text": text})
         await self._handset.say(pcm, text)
 
+    async def _play(self, path: Path, pcm: Pcm) -> None:
+        self._report("far_said", {"file": path.name})
+        await self._handset.say(pcm)
+
     def _on_utterance(self, pcm: Pcm) -> None:
         if self._plan.transcribe:
-            task = asyncio.create_task(self._transcribe(pcm))
+            task = asyncio.create_task(self._transcribe(pcm, is_recorded=self._greeted.is_set()))
             self._transcripts.add(task)
             task.add_done_callback(self._transcripts.discard)
 
-    async def _transcribe(self, pcm: Pcm) -> None:
+    async def _transcribe(self, pcm: Pcm, *, is_recorded: bool) -> None:
         text = await self._engines.words(pcm)
         if text:
             self._heard.put_nowait(text)
-            self._report("far_heard", {"text": text, "ms": len(pcm) // 16})
+            recorded = {"recorded": True} if is_recorded else {}
+            self._report("far_heard", {"text": text, "ms": len(pcm) // 16, **recorded})
+
+
+async def _recording(path: Path) -> Pcm:
+    return await asyncio.get_running_loop().run_in_executor(None, read_pcm, path)
 
 
 def _plain(text: str) -> str:

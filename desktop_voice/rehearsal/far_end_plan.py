@@ -12,24 +12,27 @@ from desktop_voice.core.errors import CommandError
 
 
 class Step(BaseModel):
-    """One step of a script; exactly one of the first five is given.
+    """One step of a script; exactly one of the first six is given.
 
-    What is said or pressed waits until the app has spoken and is silent, except after ``wait_s``.
+    What is said, played or pressed waits until the app has spoken and is silent, except after
+    ``wait_s``.
 
     Attributes:
         say: Words to speak.
+        play: A recording to say instead.
         press: Keys to press; ``w`` waits half a second.
         wait_s: Seconds to wait.
         expect: Words that the app must say before the script goes on (as a recogniser hears them,
             in any case; the call's end without them is reported as ``unmet``).
         hang_up: Hang up now.
-        over: With ``say`` or ``press``: do it as soon as the app speaks, over its words.
+        over: With ``say``, ``play`` or ``press``: do it as soon as the app speaks, over its words.
         after_ms: With ``over``: so long after the app began to speak.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     say: str | None = None
+    play: Path | None = None
     press: str | None = Field(None, pattern=r"^[0-9A-D*#w]+$")
     wait_s: float | None = Field(None, ge=0, le=3600)
     expect: str | None = None
@@ -39,9 +42,11 @@ class Step(BaseModel):
 
     @model_validator(mode="after")
     def _one_thing(self) -> Step:
-        given = [self.say, self.press, self.wait_s, self.expect, self.hang_up or None]
+        given = [self.say, self.play, self.press, self.wait_s, self.expect, self.hang_up or None]
         if sum(value is not None for value in given) != 1:
-            raise ValueError("a step says, presses, waits, expects or hangs up: one of these")
+            raise ValueError(
+                "a step says, plays, presses, waits, expects or hangs up: one of these"
+            )
         return self
 
 
@@ -49,13 +54,13 @@ class FarEndPlan(BaseModel):
     """Who is at the other end; the default answers as a person who says nothing.
 
     Attributes:
-        kind: ``silent``, ``wav`` (recordings, each one turn), ``script`` (texts and keys) or
+        kind: ``silent``, ``wav`` (recordings, each one turn), ``script`` (of steps) or
             ``microphone`` (a person at this machine).
         answer: How an incoming call is taken: ``human``, ``machine``, ``busy``, ``no_answer`` or
             ``reject``. Of no effect when this end is the caller.
         ring_ms: How long it rings before that.
         files: The recordings of ``wav``.
-        steps: The steps of ``script``.
+        steps: The steps of ``script``: texts, recordings and keys.
         speaks_first: Whether the first turn does not wait for the app to speak.
         gap_ms: How long the app must be silent before the next turn begins.
         patience_ms: How long it waits for the app to say anything before it hangs up (``gave_up``).

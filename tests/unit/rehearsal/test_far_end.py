@@ -58,6 +58,18 @@ async def test_a_caller_who_speaks_first_does_not_wait(tmp_path: Path) -> None:
     assert [r["type"] for r in lone.reports if r["type"] != "call"] == ["far_said", "gave_up"]
 
 
+async def test_a_script_plays_recordings_over_the_apps_words(tmp_path: Path) -> None:
+    play = {"play": write_wav(tmp_path / "a.wav", tone(400)), "over": True}
+    plan = {"kind": "script", "steps": [play, {"hang_up": True}], "transcribe": False}
+    async with lone_network() as lone:
+        call = lone.call(plan)
+        call.playout.play(tone(3000))
+        report = await lone.ended(call)
+    assert [said["file"] for said in lone.of("far_said")] == ["a.wav"]
+    assert call.duration_s < 2
+    assert report["by"] == "far_end"
+
+
 async def test_an_unexpected_answer_is_reported_as_unmet() -> None:
     steps = [{"expect": "a pony"}, {"say": "Hooray"}]
     async with lone_network() as lone:
@@ -78,6 +90,22 @@ async def test_a_machine_greets_beeps_and_is_told_apart_from_a_person() -> None:
             start = await machine.far_end.detect(wait_for_end=False, timeout_s=10)
             end = await machine.far_end.detect(wait_for_end=True, timeout_s=10)
     assert (start, end) == ("machine_start", "machine_end_beep")
+
+
+async def test_only_what_is_said_after_the_beep_is_recorded() -> None:
+    async with lone_network() as lone:
+        await lone.engines.load()
+        call = lone.call({"answer": "machine", "greeting": "Hello."})
+        words = await lone.engines.speak("The meeting has been moved to the afternoon.")
+        call.playout.play(words)
+        async with asyncio.timeout(20):
+            await call.far_end.detect(wait_for_end=True, timeout_s=10)
+        call.playout.play(words)
+        await call.playout.drained()
+        call.end()
+        await lone.ended(call)
+    first, last = lone.of("far_heard")
+    assert ("recorded" in first, last["recorded"]) == (False, True)
 
 
 async def test_what_the_app_says_is_reported_in_words_even_if_it_is_cut_off() -> None:
