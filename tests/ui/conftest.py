@@ -19,8 +19,10 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.settings import Theme
 from desktop_voice.core.states import AssistantState
 from desktop_voice.storage.settings_file import SettingsFile
+from desktop_voice.ui.pages.calls import CallsPage
 from desktop_voice.ui.window import MainWindow
 from tests.helpers.recording_control import RecordingControl
+from tests.helpers.recording_phone import RecordingPhone
 
 OFFSCREEN_LIMITS = ("This plugin does not support", "systemTrayWindowChanged")
 
@@ -63,6 +65,34 @@ def window(
         window.open_window()
     yield window
     dispose(window)
+
+
+@pytest.fixture
+def phone() -> RecordingPhone:
+    return RecordingPhone()
+
+
+@pytest.fixture
+def phone_window(
+    qtbot: QtBot,
+    control: RecordingControl,
+    bus: EventBus,
+    store: SettingsFile,
+    phone: RecordingPhone,
+) -> Iterator[MainWindow]:
+    """A window with a phone, on its calls page."""
+    window = MainWindow(control, bus, store, phone=phone)
+    with qtbot.waitActive(window):
+        window.open_window()
+    window.open_calls()
+    yield window
+    dispose(window)
+
+
+@pytest.fixture
+def calls_page(phone_window: MainWindow) -> CallsPage:
+    assert phone_window.calls is not None
+    return phone_window.calls
 
 
 def dispose(window: MainWindow) -> None:

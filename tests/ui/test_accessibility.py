@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
+from desktop_voice.core.calls import CallState, EndReason
 from desktop_voice.core.states import AssistantState
+from desktop_voice.storage.settings_file import SettingsFile
+from desktop_voice.system.vault_control import VaultService
 from desktop_voice.ui.window import MainWindow
+from tests.helpers.recording_control import RecordingControl
+from tests.helpers.recording_phone import RecordingPhone, a_call, an_approval
+from tests.helpers.vault import SMALL
+from tests.ui.conftest import dispose
 
 Role = QAccessible.Role
 INTERACTIVE = {
@@ -97,6 +106,11 @@ def test_tab_reaches_every_control(
 ) -> None:
     with_everything(window, bus)
     open_view(window)
+    assert unreached(window) == set()
+
+
+def unreached(window: MainWindow) -> set[str]:
+    """What Tab does not lead to."""
     window.activateWindow()
     wanted = {
         widget
@@ -107,14 +121,14 @@ def test_tab_reaches_every_control(
         and widget.objectName() != "qt_spinbox_lineedit"
     }
     reached: set[QWidget] = set()
-    for _ in range(400):
+    for _ in range(500):
         window.focusNextPrevChild(True)
         focus = window.focusWidget()
         if focus in reached and wanted <= reached:
             break
         if focus is not None:
             reached.add(focus)
-    assert {describe(w) for w in wanted - reached} == set()
+    return {describe(w) for w in wanted - reached}
 
 
 def describe(widget: QWidget) -> str:
@@ -145,3 +159,76 @@ def test_navigation_works_by_keyboard_alone(window: MainWindow) -> None:
     QTest.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
     assert window.assistant.isVisible()
     assert not settings.isChecked()
+
+
+def open_busy_calls(window: MainWindow, bus: EventBus) -> None:
+    bus.publish(ev.PhoneStatusChanged(False, False, "No carrier is set up."))
+    for number in (1, 2):
+        bus.publish(ev.CallChanged(a_call(number)))
+    bus.publish(ev.CallChanged(a_call(3)))
+    bus.publish(ev.CallChanged(a_call(3, state=CallState.ENDED, reason=EndReason.FAR_END_HUNG_UP)))
+    bus.publish(ev.CallLimitNear(a_call(1).id, 30))
+    bus.publish(ev.PairingRequested(a_call(1).id, "+390612345678", "12345678"))
+    bus.publish(ev.PairingRequested(a_call(2).id, "", "87654321"))
+    bus.publish(ev.PairingCodeGiven(a_call(2).id, ""))
+    bus.publish(ev.ApprovalRequested(an_approval()))
+    window.settings.change("inbound", "policy", "open")
+    assert window.calls is not None
+    window.calls.live.cards[a_call(1).id].keypad_button.click()
+
+
+def open_history(window: MainWindow, _bus: EventBus) -> None:
+    assert window.calls is not None
+    window.calls.show_history()
+    window.calls.history.record.show_call(
+        a_call(9, state=CallState.ENDED, reason=EndReason.FAR_END_HUNG_UP)
+    )
+    window.calls.history.record.ask_to_delete()
+    window.calls.history.record.find_bar.open()
+
+
+def open_vault(window: MainWindow, _bus: EventBus) -> None:
+    window.settings.change("inbound", "allow_from", ["+14155550123"])
+    window.open_settings("vault")
+    assert window.settings_page.vault is not None
+    for row in window.settings_page.vault.rows.values():
+        row.open_editor()
+
+
+CALL_VIEWS = [open_busy_calls, open_history, open_vault]
+
+
+@pytest.fixture
+def full_window(
+    qtbot: QtBot, control: RecordingControl, bus: EventBus, store: SettingsFile, tmp_path: Path
+) -> Iterator[MainWindow]:
+    vault = VaultService(tmp_path / "vault" / "keys.vault", find_keyring=lambda: None, cost=SMALL)
+    vault.create("correct horse battery").result(30)
+    window = MainWindow(control, bus, store, phone=RecordingPhone(), vault=vault)
+    with qtbot.waitActive(window):
+        window.open_window()
+    window.open_settings()
+    panel = window.settings_page.vault
+    assert panel is not None
+    qtbot.waitUntil(lambda: bool(panel.rows))
+    window.open_calls()
+    yield window
+    dispose(window)
+    vault.close()
+
+
+@pytest.mark.parametrize("open_view", CALL_VIEWS)
+def test_every_control_of_the_phone_has_a_name_and_tab_reaches_it(
+    qtbot: QtBot,
+    full_window: MainWindow,
+    bus: EventBus,
+    open_view: Callable[[MainWindow, EventBus], None],
+) -> None:
+    with_everything(full_window, bus)
+    open_view(full_window, bus)
+    page = full_window.calls
+    assert page is not None
+    if page.questions.card is not None:
+        qtbot.waitUntil(page.questions.card.allow.isEnabled)
+    assert unnamed(full_window) == []
+    assert unreached(full_window) == set()

@@ -48,6 +48,42 @@ def test_other_lines_stay_out(bus: EventBus, qapp: QApplication) -> None:
     bridge.close()
 
 
+def test_what_is_said_on_calls_has_signals_of_its_own(bus: EventBus, qapp: QApplication) -> None:
+    bridge = Bridge(bus)
+    desk: list[object] = []
+    calls: list[tuple[str, str]] = []
+    for signal in (bridge.partial, bridge.user_turn, bridge.reply_text, bridge.assistant_turn):
+        signal.connect(desk.append)
+    for signal in (
+        bridge.call_partial,
+        bridge.call_user_turn,
+        bridge.call_reply_text,
+        bridge.call_assistant_turn,
+        bridge.call_tool_ran,
+        bridge.call_barge_in,
+    ):
+        signal.connect(lambda event: calls.append((event.line, type(event).__name__)))
+    for event in (
+        ev.PartialTranscript("call-7", "hel"),
+        ev.UserTurn("call-7", "hello"),
+        ev.ReplyText("call-7", "good"),
+        ev.AssistantTurn("call-7", "good day", "good"),
+        ev.ToolRan("call-7", "time"),
+        ev.BargeIn("call-7", "speech"),
+    ):
+        bus.publish(event)
+    assert desk == []
+    assert calls == [
+        ("call-7", "PartialTranscript"),
+        ("call-7", "UserTurn"),
+        ("call-7", "ReplyText"),
+        ("call-7", "AssistantTurn"),
+        ("call-7", "ToolRan"),
+        ("call-7", "BargeIn"),
+    ]
+    bridge.close()
+
+
 def test_closed_bridge_hears_nothing(bus: EventBus, qapp: QApplication) -> None:
     bridge = Bridge(bus)
     seen: list[object] = []

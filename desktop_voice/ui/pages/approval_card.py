@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from desktop_voice.core.approvals import Approval, CallOrder
@@ -213,7 +212,7 @@ def _first_words(order: CallOrder) -> str:
     return order.message or "(no words of its own)"
 
 
-def _full_text(text: str) -> QWidget:
+def _full_text(text: str) -> QPlainTextEdit:
     view = QPlainTextEdit()
     view.setReadOnly(True)
     view.setTabChangesFocus(True)

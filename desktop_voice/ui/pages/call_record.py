@@ -118,6 +118,7 @@ class CallRecord(QFrame):
             self.view.set_invitation("Nothing was said on this call.")
             self.view.set_entries(entries_of(lines))
             self.view.moveCursor(self.view.textCursor().MoveOperation.Start)
+            self.view.verticalScrollBar().setValue(0)
 
     def _show_error(self, call_id: str, error: DesktopVoiceError) -> None:
         if self.call is not None and self.call.id == call_id:
