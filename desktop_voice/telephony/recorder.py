@@ -8,8 +8,8 @@ import structlog
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.storage.calls import CallStore
+from desktop_voice.telephony.failures import as_error
 
 _log = structlog.get_logger()
 
@@ -41,12 +41,15 @@ class Recorder:
         while (event := await self._queue.get()) is not None:
             try:
                 await self._keep(event)
-            except DesktopVoiceError as error:
-                self._app_bus.publish(ev.ErrorRaised.of(error))
-            try:
-                self._app_bus.publish(event)
-            except Exception:  # noqa: BLE001 - a listener's failure must not end the record
-                _log.exception("event handler failed")
+            except Exception as error:  # noqa: BLE001 - the call goes on, and so does the record
+                self._tell(ev.ErrorRaised.of(as_error(error)))
+            self._tell(event)
+
+    def _tell(self, event: ev.Event) -> None:
+        try:
+            self._app_bus.publish(event)
+        except Exception:  # noqa: BLE001 - a listener's failure must not end the record
+            _log.exception("event handler failed")
 
     async def _keep(self, event: ev.Event) -> None:
         match event:
