@@ -35,6 +35,7 @@ from desktop_voice.telephony.carriers.carrier import (
     CarrierEventKind,
     RemoteState,
 )
+from desktop_voice.telephony.end_watch import EndWatch
 from desktop_voice.telephony.failures import as_error
 from desktop_voice.telephony.inbound_policy import Trust
 from desktop_voice.telephony.recorder import Recorder
@@ -96,6 +97,7 @@ class LiveCall:
         self.history = History()
         self.needs_pairing = False
         self.trust = Trust.GUEST
+        self._end_watch = EndWatch()
         self._placed = asyncio.Event()
         self._answered = asyncio.Event()
         self._planned = EndReason.NONE
@@ -117,6 +119,7 @@ class LiveCall:
                 self._on_step_failure,
             )
         )
+        self._spawn(self._watch_end())
 
     @property
     def call(self) -> Call:
@@ -137,6 +140,7 @@ class LiveCall:
 
     async def on_event(self, event: CarrierEvent) -> Sequence[Step]:
         """Take a verified event; return the steps for the reply."""
+        self._end_watch.heard()
         if event.carrier_ref and event.carrier_ref != self._call.carrier_ref:
             await self._save(carrier_ref=event.carrier_ref)
             self._placed.set()
@@ -438,6 +442,10 @@ class LiveCall:
                 await self._answered.wait()
         except TimeoutError:
             self.end(EndReason.NO_ANSWER)
+
+    async def _watch_end(self) -> None:
+        remote = await self._end_watch.over(self._carrier, lambda: self._call.carrier_ref)
+        await self.finish(self._reason(remote.end_reason))
 
     async def _keep_limits(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,49 @@
+"""The end watch: a carrier that is silent about a call for long is asked whether it still lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from desktop_voice.core.errors import PhoneError
+from desktop_voice.telephony.carriers.carrier import Carrier, RemoteCall, RemoteState
+
+_log = structlog.get_logger()
+
+ASK_AFTER_S = 20.0
+
+
+class EndWatch:
+    """Notices that a call is over although the webhook that tells so was lost; on the media loop.
+
+    Without it such a call would look alive until its time limit.
+    """
+
+    def __init__(self) -> None:
+        self._news = asyncio.Event()
+
+    def heard(self) -> None:
+        """The carrier said something of the call: it lives, or its end is known."""
+        self._news.set()
+
+    async def over(self, carrier: Carrier, carrier_ref: Callable[[], str]) -> RemoteCall:
+        """Return what the carrier says of the call once that is that it is over."""
+        while True:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(ASK_AFTER_S):
+                    await self._news.wait()
+                continue
+            except TimeoutError:
+                if not carrier_ref():
+                    continue
+            try:
+                remote = await carrier.fetch(carrier_ref())
+                if remote.state is RemoteState.ENDED:
+                    # A carrier that does not find a call that lives must end it all the same.
+                    await carrier.hang_up(carrier_ref())
+                    return remote
+            except PhoneError as error:
+                _log.info("carrier cannot say whether a call lives", code=error.code)
