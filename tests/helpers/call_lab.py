@@ -123,6 +123,7 @@ class Lab:
 
     async def deliver(self, event: CarrierEvent) -> WebhookReply:
         """Deliver a webhook."""
+        self.carrier.tells(event)
         return await self.manager.on_event(self.carrier.name, event)
 
     def event(self, kind: CarrierEventKind, ref: str = "ref-1", **fields: Any) -> CarrierEvent:

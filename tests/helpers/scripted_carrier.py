@@ -16,6 +16,7 @@ from desktop_voice.telephony.addresses import read
 from desktop_voice.telephony.carriers.carrier import (
     Capability,
     CarrierEvent,
+    CarrierEventKind,
     Health,
     MediaDialect,
     NumberWebhook,
@@ -87,6 +88,16 @@ class ScriptedCarrier:
     def nonce(self) -> str:
         """The nonce of the steps last asked for."""
         return read(self.all("perform")[-1].detail[1]).turn
+
+    def tells(self, event: CarrierEvent) -> None:
+        """Agree with a webhook from now on."""
+        ref, known = event.carrier_ref, self.remote.get(event.carrier_ref)
+        if event.kind is CarrierEventKind.INCOMING and known is None:
+            self.remote[ref] = RemoteCall(ref, RemoteState.LIVE, event.to_number, event.from_number)
+        if event.kind is CarrierEventKind.ENDED:
+            self.remote[ref] = replace(
+                known or RemoteCall(ref, RemoteState.ENDED), state=RemoteState.ENDED
+            )
 
     async def _ask(self, what: str, ref: str, detail: Any = None) -> None:
         self.asked.append(Asked(what, ref, detail, asyncio.get_running_loop().time()))

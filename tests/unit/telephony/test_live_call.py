@@ -151,7 +151,7 @@ async def test_hanging_up_is_tried_until_it_is_done_and_complained_of_once(tmp_p
         assert (await lab.manager.call(call.id)).state is not CallState.ENDED
         ended = await lab.ended(call.id, 120)
         assert ended.reason is EndReason.WE_HUNG_UP
-        assert len(lab.carrier.all("hang_up")) == 7
+        assert len(lab.carrier.all("hang_up")) >= 6
         assert lab.errors == ["CARRIER-06"]
         first, second = lab.carrier.all("hang_up")[:2]
         assert second.at_s - first.at_s < 1

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from desktop_voice.core import events as ev
-from desktop_voice.core.calls import CallMode, CallState, CarrierName, Direction, EndReason
+from desktop_voice.core.calls import Call, CallMode, CallState, CarrierName, Direction, EndReason
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.telephony.carriers.carrier import CarrierEvent, RemoteState, WebhookReply
 from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
-from desktop_voice.telephony.carriers.carrier import RemoteState
 from desktop_voice.telephony.steps import Gather, HangUp, Pause, Redirect, Reject, Say, Step
 from tests.helpers.call_lab import BASE, FAR, call_lab
 from tests.helpers.scripted_carrier import MY_NUMBER, ScriptedCarrier, refused, steps_of
-from tests.helpers.virtual_loop import virtual
+from tests.helpers.virtual_loop import run_virtual, virtual
 
 OPEN = {"policy": "open"}
 
@@ -497,6 +499,87 @@ async def test_after_the_end_nothing_comes_back_to_life(tmp_path: Path) -> None:
         assert await lab.store.get(call.id) == ended
         assert lab.brain.asked == []
         assert len(lab.reasons) == 1
+
+
+KINDS = [
+    *(K.INCOMING, K.QUEUED, K.RINGING, K.ANSWERED, K.SPEECH, K.DIGITS, K.SILENCE, K.CONTINUE),
+    *(K.MACHINE, K.SPOKEN, K.STREAM_ENDED, K.ENDED, K.OTHER),
+]
+WEBHOOK = st.tuples(
+    st.sampled_from(KINDS),
+    st.sampled_from(["ref-1", "in-1", "in-2"]),
+    st.sampled_from(["", "current", "stale"]),
+)
+HAPPENING = st.one_of(
+    WEBHOOK,
+    st.tuples(st.just("again"), st.integers(0, 50), st.sampled_from([1, 2, 7])),
+    st.tuples(st.just("wait"), st.sampled_from([0.5, 3.0, 40.0]), st.just("")),
+    st.tuples(st.just("restart"), st.just(0), st.just("")),
+)
+
+
+@pytest.mark.parametrize("takes_documents", [True, False])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(happenings=st.lists(HAPPENING, min_size=5, max_size=40))
+def test_whatever_comes_in_whatever_order_each_call_is_one_call(
+    tmp_path_factory: pytest.TempPathFactory,
+    takes_documents: bool,
+    happenings: list[tuple[Any, Any, Any]],
+) -> None:
+    run_virtual(_storm(tmp_path_factory.mktemp("storm"), takes_documents, happenings))
+
+
+async def _storm(
+    folder: Path, takes_documents: bool, happenings: list[tuple[Any, Any, Any]]
+) -> None:
+    delivered: list[tuple[CarrierEvent, WebhookReply]] = []
+    ended: dict[str, Call] = {}
+    turns: dict[str, str] = {}
+    async with call_lab(folder, takes_documents=takes_documents, inbound=OPEN) as lab:
+        out = await lab.call_out()
+        for happening in happenings:
+            match happening:
+                case ("wait", seconds, _):
+                    await asyncio.sleep(seconds)
+                case ("restart", _, _):
+                    await lab.close()
+                    await lab.open()
+                case ("again", index, times):
+                    if delivered:
+                        event, answer = delivered[index % len(delivered)]
+                        again = await asyncio.gather(*(lab.deliver(event) for _ in range(times)))
+                        assert set(again) == {answer}
+                case (kind, ref, turn):
+                    event = lab.event(
+                        kind,
+                        ref,
+                        call_id=out.id if ref == "ref-1" else "",
+                        from_number=FAR,
+                        to_number=MY_NUMBER,
+                        text="hello",
+                        digits="1",
+                        turn=turns.get(ref, "") if turn == "current" else turn,
+                    )
+                    answer = await lab.deliver(event)
+                    delivered.append((event, answer))
+                    for step in steps_of(answer):
+                        if isinstance(step, Gather):
+                            turns[ref] = step.turn
+            calls = await lab.store.history()
+            refs = [call.carrier_ref for call in calls if call.carrier_ref]
+            assert len(refs) == len(set(refs))
+            for call in calls:
+                assert ended.get(call.id, call) == call
+                if call.state is CallState.ENDED:
+                    ended[call.id] = call
+                    assert not lab.manager.is_live(call.id)
+        assert len(lab.carrier.all("place")) == 1
+        spoken = [event for event, _ in delivered if event.kind in (K.SPEECH, K.DIGITS)]
+        assert len(lab.brain.asked) <= len(spoken)
+        greetings = [event.line for event in lab.events.of(ev.ReplyText) if "AI" in event.text]
+        assert len(greetings) == len(set(greetings))
+        ends = [event.call.id for event in lab.events.of(ev.CallChanged) if event.call.ended_at]
+        assert len(ends) == len(set(ends))
 
 
 @virtual
