@@ -43,6 +43,7 @@ async def test_a_carrier_that_speaks_is_not_asked() -> None:
         await asyncio.sleep(ASK_AFTER_S - 1)
         watch.heard()
     over.cancel()
+    await asyncio.wait({over})
     assert carrier.asked == []
 
 
