@@ -1,0 +1,111 @@
+"""Orders: what a wish becomes, and what it is refused for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desktop_voice.core.approvals import CallOrder
+from desktop_voice.core.calls import CallMode, CallState, Direction, PipelineKind
+from desktop_voice.core.clock import SystemClock
+from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.settings import Settings
+from desktop_voice.storage.calls import CallStore
+from desktop_voice.telephony.carriers.carrier import OwnNumber
+from desktop_voice.telephony.orders import Orders, planned_call
+from tests.helpers.scripted_carrier import MY_NUMBER, ScriptedCarrier
+
+FAR = "+14155550123"
+
+
+async def make(
+    tmp_path: Path,
+    carrier: ScriptedCarrier | None = None,
+    *,
+    mode: CallMode = CallMode.NOTIFY,
+    message: str = "It is up.",
+    can_talk: bool = True,
+    **sections: dict[str, Any],
+) -> CallOrder:
+    data = Settings().model_dump()
+    for name, values in sections.items():
+        data[name] |= values
+    settings = Settings.model_validate(data)
+    store = await CallStore.open(tmp_path / "calls.db")
+    orders = Orders(store, SystemClock(), lambda: settings, lambda: can_talk)
+    try:
+        return await orders.make(
+            carrier or ScriptedCarrier(), "(415) 555-0123", mode, message, "window", at_night=False
+        )
+    finally:
+        await store.close()
+
+
+async def refusal(attempt: Any) -> str:
+    with pytest.raises(PhoneError) as caught:
+        await attempt
+    return caught.value.code
+
+
+async def test_an_order_says_all_that_the_user_approves(tmp_path: Path) -> None:
+    order = await make(tmp_path, message="  It is up.  ")
+    assert (order.number, order.own_number) == (FAR, MY_NUMBER)
+    assert (order.message, order.disclosure) == ("It is up.", "Hello, this is an AI assistant.")
+    assert (order.soft_limit_s, order.hard_limit_s) == (300, 3600)
+    assert order.pipeline is PipelineKind.CASCADING
+    call = planned_call(order, "approval")
+    assert (call.state, call.direction) == (CallState.PLANNED, Direction.OUTBOUND)
+    assert call.message == "Hello, this is an AI assistant. It is up."
+    assert call.approval_id == "approval"
+    assert planned_call(order, "approval").id != call.id
+
+
+async def test_the_disclosure_can_be_switched_off(tmp_path: Path) -> None:
+    order = await make(tmp_path, phone={"disclosure": False})
+    assert planned_call(order, "approval").message == "It is up."
+
+
+async def test_a_conversation_without_a_message_begins_with_the_greeting(tmp_path: Path) -> None:
+    order = await make(tmp_path, mode=CallMode.CONVERSATION, message="")
+    assert order.message == Settings().phone.greeting
+    assert await refusal(make(tmp_path, message=" ")) == "PHONE-05"
+
+
+async def test_a_long_call_is_no_longer_than_the_longest(tmp_path: Path) -> None:
+    limits = {"max_duration_s": 900, "max_call_duration_s": 600}
+    order = await make(tmp_path, limits=limits)
+    assert (order.soft_limit_s, order.hard_limit_s) == (600, 600)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "can_talk", "kind"),
+    [
+        ("auto", True, PipelineKind.CASCADING),
+        ("auto", False, PipelineKind.GATHER),
+        ("cascading", False, PipelineKind.GATHER),
+        ("gather", True, PipelineKind.GATHER),
+    ],
+)
+async def test_a_pipeline_that_cannot_be_had_steps_down(
+    tmp_path: Path, wanted: str, can_talk: bool, kind: PipelineKind
+) -> None:
+    order = await make(tmp_path, phone={"pipeline": wanted}, can_talk=can_talk)
+    assert order.pipeline is kind
+
+
+@pytest.mark.parametrize(
+    ("own", "code"),
+    [
+        ((), "PHONE-03"),
+        ((OwnNumber(MY_NUMBER, False, "PN1"),), "PHONE-03"),
+        ((OwnNumber(MY_NUMBER, True, "1"), OwnNumber("+14155550101", True, "2")), "PHONE-04"),
+    ],
+)
+async def test_the_number_to_call_from_must_be_plain(
+    tmp_path: Path, own: tuple[OwnNumber, ...], code: str
+) -> None:
+    assert await refusal(make(tmp_path, ScriptedCarrier(own=own))) == code
+    order = await make(tmp_path, ScriptedCarrier(own=own), phone={"number": "+14155550109"})
+    assert order.own_number == "+14155550109"
