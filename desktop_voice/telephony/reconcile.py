@@ -18,7 +18,11 @@ from desktop_voice.telephony.carriers.carrier import Carrier, RemoteState
 
 _log = structlog.get_logger()
 
+IsOurs = Callable[[str], bool]
+
 _RETRY_S = 5.0
+_ORDER_S = 10.0
+"""How long after its order a call may still come into being at the carrier."""
 
 
 async def reconcile(
@@ -26,13 +30,14 @@ async def reconcile(
     carriers: Mapping[CarrierName, Carrier],
     bus: EventBus,
     *,
-    is_ours: Callable[[str], bool],
+    is_ours: IsOurs,
 ) -> None:
     """End every call that the database says is live; return when all are settled.
 
     It asks the carrier what became of each, hangs up those that are live, and stores how they
     ended. A carrier that does not answer is asked again; a call whose order may or may not have
-    reached the carrier is looked for among the calls that are going on there.
+    reached the carrier is looked for among the calls that are going on there, until an order that
+    was on its way must have arrived.
 
     Args:
         store: Where the calls are kept.
@@ -44,26 +49,36 @@ async def reconcile(
         left = [call for call in await store.live() if not is_ours(call.id)]
         if not left:
             return
-        results = await asyncio.gather(*(_settle(call, store, carriers, bus) for call in left))
+        results = await asyncio.gather(
+            *(_settle(call, store, carriers, bus, is_ours) for call in left)
+        )
         if all(results):
             continue
         await asyncio.sleep(_RETRY_S)
 
 
 async def _settle(
-    call: Call, store: CallStore, carriers: Mapping[CarrierName, Carrier], bus: EventBus
+    call: Call,
+    store: CallStore,
+    carriers: Mapping[CarrierName, Carrier],
+    bus: EventBus,
+    is_ours: IsOurs,
 ) -> bool:
     """Bring one call to its end; return whether that is done."""
     carrier = carriers.get(call.carrier)
+    age_s = (datetime.now(UTC) - call.created_at).total_seconds()
     if carrier is None:
         # Without the carrier's keys nobody can ask. Its own time limit has ended the call by then.
-        age_s = (datetime.now(UTC) - call.created_at).total_seconds()
         if age_s <= call.hard_limit_s:
             return False
         await _store_end(call, EndReason.FOUND_ENDED, store, bus)
         return True
     try:
-        refs = [call.carrier_ref] if call.carrier_ref else await _lost_refs(call, carrier)
+        refs = [call.carrier_ref]
+        if not call.carrier_ref:
+            refs, is_certain = await _lost_refs(call, carrier, store, is_ours)
+            if not refs and (not is_certain or 0 <= age_s < _ORDER_S):
+                return False
         was_live = False
         for ref in refs:
             remote = await carrier.fetch(ref)
@@ -78,14 +93,27 @@ async def _settle(
     return True
 
 
-async def _lost_refs(call: Call, carrier: Carrier) -> list[str]:
-    """Return the carrier's ids of a call whose order was sent but never confirmed to us."""
-    return [
+async def _lost_refs(
+    call: Call, carrier: Carrier, store: CallStore, is_ours: IsOurs
+) -> tuple[list[str], bool]:
+    """Return the carrier's ids of a call whose order was sent but never confirmed to us.
+
+    A carrier that does not know our ids tells calls apart by their numbers alone. While the number
+    is being called again, nothing is certain: False.
+    """
+    remotes = await carrier.live_calls()
+    refs = [remote.carrier_ref for remote in remotes if remote.call_id == call.id]
+    # Asked after the carrier: a call of ours that it lists was stored before.
+    if any(one.number == call.number and is_ours(one.id) for one in await store.live()):
+        return refs, False
+    refs += [
         remote.carrier_ref
-        for remote in await carrier.live_calls()
-        if remote.call_id == call.id
-        or (remote.to_number == call.number and remote.from_number in ("", call.own_number))
+        for remote in remotes
+        if not remote.call_id
+        and remote.to_number == call.number
+        and remote.from_number in ("", call.own_number)
     ]
+    return refs, True
 
 
 async def _store_end(call: Call, reason: EndReason, store: CallStore, bus: EventBus) -> None:
