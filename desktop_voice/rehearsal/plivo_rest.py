@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -91,7 +90,7 @@ class PlivoRest:
         scheme, _, coded = request.headers.get("Authorization", "").partition(" ")
         try:
             user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             user = password = ""
         ours = f"{self._account.auth_id}:{self._account.auth_token}"
         if scheme != "Basic" or not hmac.compare_digest(

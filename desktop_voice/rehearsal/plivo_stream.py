@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -186,7 +185,7 @@ def _payload(text: object) -> bytes:
         raise ValueError("the payload is empty or no text")
     try:
         payload = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ValueError("the payload is not base64") from error
     if payload[:4] == b"RIFF":
         raise ValueError("the payload is a WAV file, not raw sound")

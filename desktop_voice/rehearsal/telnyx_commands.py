@@ -7,7 +7,6 @@ by it, and returned here, since the app then believes something that is not so.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,7 +61,7 @@ def _base64(pointer: str, value: object) -> None:
     _text(pointer, value)
     try:
         base64.b64decode(str(value), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         detail = f"The '{pointer[1:]}' parameter must be base64 encoded."
         raise refusals.malformed(pointer, detail) from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 
 from desktop_voice.audio.frames import Pcm
@@ -97,7 +96,7 @@ class TwilioMedia:
             raise ValueError("media from the app holds a payload only")
         try:
             data = base64.b64decode(str(media["payload"]), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise ValueError("31924 a payload that is not base64") from error
         if not data:
             raise ValueError("31924 an empty payload")
