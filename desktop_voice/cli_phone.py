@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 Show = Callable[[Event], None]
 
+_ROLES: Mapping[str, tuple[str, str]] = {
+    "caller": ("user_turn", "Caller:"),
+    "assistant": ("assistant_turn", "Assistant:"),
+}
+
 
 def add_phone_commands(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
@@ -230,7 +235,7 @@ def _call(options: argparse.Namespace) -> int:
     if call is None:
         print("Not called.", file=sys.stderr)
         return 1
-    _print(options.json, call, f"Calling. The call's id is {call['id']}.")
+    _print(options.json, {"type": "call", **call}, f"Calling. The call's id is {call['id']}.")
     return 0
 
 
@@ -238,7 +243,7 @@ def _calls(options: argparse.Namespace) -> int:
     for call in _app().history(options.search, options.limit):
         _print(
             options.json,
-            call,
+            {"type": "call", **call},
             f"{call['id']}  {call['created_at'][:16]}  {call['direction']:8}  "
             f"{call['number'] or 'withheld':16}  {call['state']:8}  {call['reason_text']}".rstrip(),
         )
@@ -257,8 +262,8 @@ def _hang_up(options: argparse.Namespace) -> int:
 
 def _transcript(options: argparse.Namespace) -> int:
     for line in _app().transcript(options.id):
-        who = {"caller": "Caller:", "assistant": "Assistant:"}.get(line["role"], "You:")
-        _print(options.json, line, f"{who:11}{line['heard']}")
+        kind, who = _ROLES.get(line["role"], ("operator_turn", "You:"))
+        _print(options.json, {"type": kind, **line}, f"{who:11}{line['heard']}")
     return 0
 
 

@@ -11,9 +11,10 @@ import structlog
 
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import Call, CallMode, TranscriptLine
-from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.events import CallChanged, CallRequested, ErrorRaised, HangUpRequested
 from desktop_voice.core.settings import Settings
+from desktop_voice.telephony.failures import as_error
 
 if TYPE_CHECKING:
     from desktop_voice.server.phone_service import PhoneService
@@ -62,9 +63,17 @@ class Phone:
     # --- life, on the media loop ---
 
     async def serve(self, service: PhoneService) -> None:
-        """Start the phone and keep it up until :meth:`close`."""
+        """Start the phone and keep it up until :meth:`close`.
+
+        Raises:
+            DesktopVoiceError: It cannot be started; it is closed again then.
+        """
         self._loop = asyncio.get_running_loop()
-        await service.start()
+        try:
+            await service.start()
+        except BaseException:
+            await service.close()
+            raise
         self._service = service
 
     async def close(self) -> None:
@@ -197,18 +206,8 @@ class Phone:
         async def run(service: PhoneService) -> None:
             try:
                 await command(service)
-            except DesktopVoiceError as error:
-                self._bus.publish(ErrorRaised.of(error))
             except Exception as error:  # noqa: BLE001 - told; the phone goes on
-                _log.exception("phone command failed")
-                self._bus.publish(
-                    ErrorRaised(
-                        "PHONE-00",
-                        f"The phone failed unexpectedly ({type(error).__name__}).",
-                        "Try again; if it happens again, see the log.",
-                        retryable=True,
-                    )
-                )
+                self._bus.publish(ErrorRaised.of(as_error(error)))
 
         def start() -> None:
             if self._service is None:
