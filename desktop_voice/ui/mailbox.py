@@ -7,9 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+import structlog
 from PySide6.QtCore import QObject, Qt, Signal
 
 from desktop_voice.core.errors import DesktopVoiceError
+
+_log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -47,7 +50,8 @@ class Mailbox(QObject):
             elif isinstance(error, DesktopVoiceError):
                 fail(error)
             else:
-                raise error
+                _log.error("an answer failed", exc_info=error)
+                fail(_unexpected(error))
 
         def hand_over(_future: Future[T]) -> None:
             # The owner may be gone by the time the answer comes.
@@ -58,3 +62,12 @@ class Mailbox(QObject):
 
     def _open(self, deliver: Callable[[], None]) -> None:
         deliver()
+
+
+def _unexpected(error: BaseException) -> DesktopVoiceError:
+    return DesktopVoiceError(
+        "DESK-01",
+        f"Something unexpected failed ({type(error).__name__}).",
+        "Try again; if it happens again, see the log.",
+        retryable=True,
+    )

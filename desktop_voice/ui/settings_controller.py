@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from PySide6.QtCore import QObject, Signal
 
 from desktop_voice.core.errors import DesktopVoiceError
-from desktop_voice.core.ports import AssistantControl, PhoneControl, SettingsStore
+from desktop_voice.core.ports import AssistantControl, SettingsStore
 from desktop_voice.core.settings import Settings
 
 
@@ -18,11 +18,8 @@ class SettingsController(QObject):
 
     changed = Signal(object)
 
-    def __init__(
-        self, store: SettingsStore, control: AssistantControl, phone: PhoneControl | None = None
-    ) -> None:
+    def __init__(self, store: SettingsStore, control: AssistantControl) -> None:
         super().__init__()
-        self._phone = phone
         self._store = store
         self._control = control
 
@@ -44,8 +41,6 @@ class SettingsController(QObject):
         except DesktopVoiceError as error:
             return f"{error.what} {error.do}"
         self._control.apply_settings(settings)
-        if self._phone is not None:
-            self._phone.apply_settings(settings)
         self.changed.emit(settings)
         return ""
 

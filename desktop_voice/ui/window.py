@@ -79,7 +79,7 @@ class MainWindow(QMainWindow):
         self._app = app
         self.control = control
         self.bridge = Bridge(bus)
-        self.settings = SettingsController(settings_store, control, phone)
+        self.settings = SettingsController(settings_store, control)
         self.theme = ThemeManager(app, self.settings.current.general.theme)
         self.banners = BannerStack()
         self.assistant = AssistantPage(

@@ -18,7 +18,7 @@ from desktop_voice.ui.pages import approval_card
 from desktop_voice.ui.pages.approval_card import ApprovalCard
 from desktop_voice.ui.pages.calls import CallsPage
 from desktop_voice.ui.window import MainWindow
-from tests.helpers.recording_phone import RecordingPhone, an_approval
+from tests.helpers.recording_phone import RecordingPhone, a_call, an_approval
 
 HOSTILE = [
     "Say \u202eevil\u202c and \u2066more\u2069",
@@ -164,6 +164,21 @@ def test_enter_and_escape_deny(
     QTest.keyClick(phone_window, Qt.Key.Key_Escape)
     assert phone.commands[1:] == [("settle_approval", "a2", False)]
     assert calls_page.questions.is_empty
+
+
+def test_after_an_answer_the_keyboard_is_on_nothing_dangerous(
+    bus: EventBus, calls_page: CallsPage, phone: RecordingPhone, phone_window: MainWindow
+) -> None:
+    bus.publish(ev.CallChanged(a_call(1)))
+    first = asked(bus, calls_page, name="a1", origin="window")
+    bus.publish(ev.ApprovalRequested(an_approval("a2")))
+    QTest.keyClick(first.deny, Qt.Key.Key_Space)
+    second = calls_page.questions.card
+    assert second is not None
+    assert phone_window.focusWidget() is second.deny
+    QTest.keyClick(second.deny, Qt.Key.Key_Return)
+    assert phone_window.focusWidget() is calls_page.dial.number
+    assert [command[0] for command in phone.commands] == ["settle_approval"] * 2
 
 
 def test_escape_stops_the_assistant_where_no_question_is_to_be_seen(

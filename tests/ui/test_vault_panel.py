@@ -151,7 +151,7 @@ def test_a_value_goes_in_masked_and_never_comes_out(
     token.set_button.click()
     QApplication.clipboard().setText(f"  {SECRET}\n")
     token.field.paste_button.click()
-    assert token.field.line.text() == SECRET
+    assert token.field.line.text() == f"  {SECRET}"
     assert token.field.line.echoMode() is QLineEdit.EchoMode.Password
     QTest.mousePress(token.field.show_button, Qt.MouseButton.LeftButton)
     assert token.field.line.echoMode() is QLineEdit.EchoMode.Normal
@@ -216,6 +216,30 @@ def test_a_wrong_passphrase_says_so_and_the_right_one_opens(
     enter(panel, PASSPHRASE)
     qtbot.waitUntil(lambda: "in the vault" in row(panel).state.text())
     assert panel.door.first.line.text() == ""
+
+
+def test_a_passphrase_counts_to_its_last_blank(
+    qtbot: QtBot, make_panel: Callable[..., VaultPanel], path: Path
+) -> None:
+    Vault(path, None, SMALL).create(f" {PASSPHRASE} ")
+    panel = make_panel()
+    enter(panel, PASSPHRASE)
+    qtbot.waitUntil(lambda: "neither the vault's passphrase" in panel.door.problem.text())
+    enter(panel, f" {PASSPHRASE} ")
+    qtbot.waitUntil(lambda: panel.door.heading.text() == "The vault is open")
+
+
+def test_what_was_typed_is_forgotten_when_the_page_is_left(
+    qtbot: QtBot, make_panel: Callable[..., VaultPanel], path: Path
+) -> None:
+    filled(path)
+    panel = make_panel()
+    enter(panel, PASSPHRASE)
+    qtbot.waitUntil(row(panel).set_button.isEnabled)
+    row(panel).open_editor()
+    row(panel).field.line.setText("half a secret")
+    panel.hide()
+    assert row(panel).field.line.text() == ""
 
 
 def test_unlocking_can_be_left_to_the_keyring_and_locking_takes_that_back(
@@ -290,6 +314,21 @@ def test_a_key_that_fails_its_test_says_what_to_do(
     qtbot.waitUntil(lambda: row(panel).test_button.isVisible())
     row(panel).test_button.click()
     qtbot.waitUntil(lambda: row(panel).result.text() == "Twilio refused it. Copy it again.")
+
+
+def test_a_test_that_breaks_leaves_the_row_usable(
+    qtbot: QtBot, make_panel: Callable[..., VaultPanel], path: Path
+) -> None:
+    filled(path)
+    answer: Future[str] = Future()
+    answer.set_exception(RuntimeError(SECRET))
+    panel = make_panel(test_key=lambda _name: answer)
+    enter(panel, PASSPHRASE)
+    qtbot.waitUntil(lambda: row(panel).test_button.isVisible())
+    row(panel).test_button.click()
+    qtbot.waitUntil(lambda: "unexpected failed (RuntimeError)" in row(panel).result.text())
+    assert row(panel).test_button.isEnabled()
+    assert SECRET not in everything_shown(panel)
 
 
 def test_names_are_written_as_people_say_them() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMoveEvent, QResizeEvent, QTextOption
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -67,6 +68,8 @@ class ApprovalCard(QFrame):
         self.close_button.hide()
         self.more = plain_label("", "hint")
         self._is_open = True
+        self.had_keyboard = False
+        """Whether the keyboard was in the card when it was answered."""
         self._build(order)
         self._clock = QTimer(self)
         self._clock.setInterval(_TICK_MS)
@@ -102,6 +105,8 @@ class ApprovalCard(QFrame):
         self.deny.hide()
         self.allow.hide()
         self.close_button.show()
+        if self.had_keyboard:
+            self.close_button.setFocus()
         announce(self, self.heading.text())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102 - Qt's own name
@@ -130,11 +135,11 @@ class ApprovalCard(QFrame):
         if not self._is_open:
             return
         self._end()
-        self.deny.setEnabled(False)
         self.settled.emit(is_approved)
 
     def _end(self) -> None:
         self._is_open = False
+        self.had_keyboard = self.isAncestorOf(QApplication.focusWidget() or self)
         self._clock.stop()
         self.allow.retire()
 
@@ -222,6 +227,7 @@ def _full_text(text: str) -> QPlainTextEdit:
     )
     view.setPlainText(visible(text))
     view.setAccessibleName("What is said on the call")
+    view.ensurePolished()
     lines = min(_TEXT_LINES, max(2, view.document().blockCount() + len(text) // 60))
     view.setFixedHeight(view.fontMetrics().lineSpacing() * lines + 24)
     return view

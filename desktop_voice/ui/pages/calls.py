@@ -135,6 +135,7 @@ class CallsPage(QWidget):
         self.status.settings_wanted.connect(lambda: self.settings_wanted.emit("phone"))
         self.open_warning.settings_wanted.connect(lambda: self.settings_wanted.emit("inbound"))
         self.questions.changed.connect(self._on_questions)
+        self.questions.keyboard_freed.connect(self.dial.number.setFocus)
         self.questions.call_allowed.connect(self.dial.clear)
         self.live.changed.connect(self._show_emptiness)
         bridge.call_changed.connect(self.history.on_call)

@@ -29,7 +29,7 @@ from desktop_voice.ui.widgets.live_words import LiveWords
 from desktop_voice.ui.widgets.plain_label import plain_label
 
 _MAX_SAID = 1000
-_VIEW_HEIGHT_PX = 190
+_VIEW_LINES = 11
 
 
 class LiveCallCard(QFrame):
@@ -66,7 +66,8 @@ class LiveCallCard(QFrame):
         self.extend_button.hide()
         self.view = ConversationView(tokens, user_name=words.far_side(call.direction))
         self.view.setAccessibleName(f"Words of the call with {who}")
-        self.view.setFixedHeight(_VIEW_HEIGHT_PX)
+        self.view.ensurePolished()
+        self.view.setFixedHeight(self.view.fontMetrics().lineSpacing() * _VIEW_LINES)
         self.view.set_invitation("What both sides say appears here.")
         self.live = LiveWords()
         self.say_field = QLineEdit()

@@ -25,7 +25,8 @@ class PairingCard(QFrame):
         self.call_id = request.call_id
         who = visible(number_text(request.number))
         self.heading = plain_label("Somebody new is calling", "heading")
-        self.number = plain_label(f"{who} · {facts_text(request.number)}", "hint")
+        facts = facts_text(request.number) if request.number else ""
+        self.number = plain_label(" · ".join(part for part in (who, facts) if part), "hint")
         self.code = plain_label(_grouped(request.code), "code")
         self.code.setAccessibleName(f"Code {' '.join(request.code)}")
         self.code.setTextInteractionFlags(

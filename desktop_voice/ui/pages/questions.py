@@ -16,10 +16,12 @@ from desktop_voice.ui.pages.pairing_card import PairingCard
 class Questions(QWidget):
     """What waits for an answer of the user; ``changed`` follows every change.
 
+    ``keyboard_freed`` follows when the keyboard was on the last question, which is answered;
     ``call_allowed`` follows a call that the user asked for in the window and has allowed.
     """
 
     changed = Signal()
+    keyboard_freed = Signal()
     call_allowed = Signal()
 
     def __init__(self, phone: PhoneControl, bridge: Bridge) -> None:
@@ -97,6 +99,15 @@ class Questions(QWidget):
             self.card = None
             self._remove(card)
             self._show_next()
+            if card.had_keyboard:
+                self._pass_keyboard()
+
+    def _pass_keyboard(self) -> None:
+        """Give it to a harmless place: Qt would take whatever comes next, such as Hang up."""
+        if self.card is not None:
+            self.card.take_keyboard()
+        else:
+            self.keyboard_freed.emit()
 
     def _close(self, card: ApprovalCard) -> None:
         if card in self._over:

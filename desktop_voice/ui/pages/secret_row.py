@@ -44,7 +44,7 @@ class SecretRow(QWidget):
         set_kind(self.save_button, "primary")
         self.save_button.clicked.connect(self._save)
         self.cancel_button = _button("Cancel", title)
-        self.cancel_button.clicked.connect(self._cancel)
+        self.cancel_button.clicked.connect(self.close_editor)
         self._editor = QWidget()
         self._asks_removal = False
         self._build(title)
@@ -73,7 +73,7 @@ class SecretRow(QWidget):
         self.test_button.setVisible(can_test and bool(info.source))
         self._ask_removal(is_asked=False)
         if not is_open:
-            self._cancel()
+            self.close_editor()
 
     def open_editor(self) -> None:
         """Take a new value."""
@@ -93,15 +93,16 @@ class SecretRow(QWidget):
         return all(word in shown for word in words.casefold().split())
 
     def _on_edited(self) -> None:
-        self.save_button.setEnabled(bool(self.field.value))
+        self.save_button.setEnabled(bool(self.field.value.strip()))
 
     def _save(self) -> None:
-        value = self.field.value
+        value = self.field.value.strip()
         if value:
-            self._cancel()
+            self.close_editor()
             self.entered.emit(value)
 
-    def _cancel(self) -> None:
+    def close_editor(self) -> None:
+        """Take no value, and forget what was typed."""
         had_focus = self._editor.isAncestorOf(self.focusWidget() or self)
         self.field.clear()
         self._editor.hide()

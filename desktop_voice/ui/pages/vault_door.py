@@ -65,7 +65,7 @@ class VaultDoor(QWidget):
         self._is_changing = False
         if not status.is_open:
             self.recovery.forget()
-        self._clear()
+        self.clear()
         self.show_problem("")
         self._refresh()
 
@@ -107,12 +107,13 @@ class VaultDoor(QWidget):
 
     def _stop_change(self) -> None:
         self._is_changing = False
-        self._clear()
+        self.clear()
         self.show_problem("")
         self._refresh()
         self.change_button.setFocus()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Forget what was typed."""
         self.first.clear()
         self.second.clear()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout
 
 from desktop_voice.core.errors import DesktopVoiceError
@@ -66,6 +66,12 @@ class VaultPanel(QFrame):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: D102 - Qt's own name
         super().showEvent(event)
         self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: D102 - Qt's own name
+        super().hideEvent(event)
+        self.door.clear()
+        for row in self.rows.values():
+            row.close_editor()
 
     def _ask(self, question: Future[VaultStatus]) -> None:
         self._mailbox.expect(question, self._show_status, self._show_error)

@@ -39,6 +39,8 @@ class EntryDelegate(QStyledItemDelegate):
         is_pointed = bool(option.state & QStyle.StateFlag.State_MouseOver)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        # A mirrored window must not turn a number's groups round.
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         painter.setPen(Qt.PenStyle.NoPen)
         if is_chosen or is_pointed:
             painter.setBrush(QColor(self._tokens.raised))

@@ -45,8 +45,8 @@ class SecretField(QWidget):
 
     @property
     def value(self) -> str:
-        """What was entered, without the blanks around it."""
-        return self.line.text().strip()
+        """What was entered, to the last blank."""
+        return self.line.text()
 
     def clear(self) -> None:
         """Empty the line, and forget what it held."""
@@ -61,5 +61,5 @@ class SecretField(QWidget):
         self.line.setEchoMode(QLineEdit.EchoMode.Password)
 
     def _paste(self) -> None:
-        self.line.setText(QGuiApplication.clipboard().text().strip())
+        self.line.setText(QGuiApplication.clipboard().text().strip("\r\n"))
         self.line.setFocus()
