@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
@@ -357,7 +357,8 @@ class PhoneService:
 
 
 def _pcm_of(wav: bytes) -> Pcm:
-    with NamedTemporaryFile(prefix="desktop-voice-", suffix=".wav") as file:
-        file.write(wav)
-        file.flush()
-        return read_pcm(Path(file.name))
+    # A folder, because some systems open no temporary file twice.
+    with TemporaryDirectory(prefix="desktop-voice-") as folder:
+        path = Path(folder) / "speech.wav"
+        path.write_bytes(wav)
+        return read_pcm(path)

@@ -115,8 +115,10 @@ class CallManager:
 
     @property
     def carriers(self) -> Mapping[CarrierName, Carrier]:
-        """The accounts in use by carrier."""
-        return {self._carrier.name: self._carrier} if self._carrier is not None else {}
+        """The accounts in use: the chosen carrier's, and those that calls still live on."""
+        chosen = [self._carrier] if self._carrier is not None else []
+        on_calls = [live.carrier for live in self._live.values()]
+        return {carrier.name: carrier for carrier in (*on_calls, *chosen)}
 
     def apply(self, settings: Settings) -> None:
         """Use ``settings`` for new calls."""

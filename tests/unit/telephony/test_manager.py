@@ -602,11 +602,14 @@ async def test_a_live_call_keeps_its_carrier(tmp_path: Path) -> None:
     async with call_lab(tmp_path) as lab:
         call, gather = await lab.talking()
         lab.manager.use(None)
+        assert lab.manager.carriers == {CarrierName.TWILIO: lab.carrier}
         (reply,) = await lab.hook(K.SPEECH, text="hello", turn=gather.turn)
         assert isinstance(reply, Gather)
         assert reply.prompt == "You said hello."
         await lab.manager.hang_up(call.id)
         await lab.until(lambda: bool(lab.carrier.all("hang_up")))
+        await lab.hook(K.ENDED)
+        assert lab.manager.carriers == {}
 
 
 @virtual
