@@ -39,11 +39,20 @@ class EndWatch:
             except TimeoutError:
                 if not carrier_ref():
                     continue
-            try:
-                remote = await carrier.fetch(carrier_ref())
-                if remote.state is RemoteState.ENDED:
-                    # A carrier that does not find a call that lives must end it all the same.
-                    await carrier.hang_up(carrier_ref())
-                    return remote
-            except PhoneError as error:
-                _log.info("carrier cannot say whether a call lives", code=error.code)
+            remote = await ended(carrier, carrier_ref())
+            if remote is not None:
+                return remote
+
+
+async def ended(carrier: Carrier, carrier_ref: str) -> RemoteCall | None:
+    """Return what the carrier says of the call if that is that it is over."""
+    try:
+        remote = await carrier.fetch(carrier_ref)
+        if remote.state is not RemoteState.ENDED:
+            return None
+        # A carrier that does not find a call that lives must end it all the same.
+        await carrier.hang_up(carrier_ref)
+    except PhoneError as error:
+        _log.info("carrier cannot say whether a call lives", code=error.code)
+        return None
+    return remote

@@ -35,7 +35,7 @@ from desktop_voice.telephony.carriers.carrier import (
     CarrierEventKind,
     RemoteState,
 )
-from desktop_voice.telephony.end_watch import EndWatch
+from desktop_voice.telephony.end_watch import EndWatch, ended
 from desktop_voice.telephony.failures import as_error
 from desktop_voice.telephony.inbound_policy import Trust
 from desktop_voice.telephony.recorder import Recorder
@@ -427,6 +427,9 @@ class LiveCall:
                 await old.close()
 
     async def _give_up(self, why: str) -> None:
+        if remote := await ended(self._carrier, self._call.carrier_ref):
+            await self.finish(self._reason(remote.end_reason))
+            return
         self._planned = EndReason.ENGINE_FAILED
         try:
             await self.perform([Say(phrases.GIVING_UP), HangUp()])
