@@ -165,8 +165,9 @@ class Alarms:
             return []
         except (ValidationError, OSError) as error:
             _log.warning("alarms_unreadable", reason=type(error).__name__)
-            with suppress(OSError):
-                self._file.replace(self._file.with_suffix(".broken.json"))
+            if self._file.is_file():
+                with suppress(OSError):
+                    self._file.replace(self._file.with_suffix(".broken.json"))
             return []
 
     def _save(self) -> None:
