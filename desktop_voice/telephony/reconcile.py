@@ -71,8 +71,7 @@ async def _settle(
         # Without the carrier's keys nobody can ask. Its own time limit has ended the call by then.
         if age_s <= call.hard_limit_s:
             return False
-        await _store_end(call, EndReason.FOUND_ENDED, store, bus)
-        return True
+        return await _store_end(call, EndReason.FOUND_ENDED, store, bus)
     try:
         refs = [call.carrier_ref]
         if not call.carrier_ref:
@@ -89,8 +88,7 @@ async def _settle(
         _log.warning("call of a former run not settled yet", code=error.code)
         return False
     reason = EndReason.APP_QUIT if was_live else EndReason.FOUND_ENDED
-    await _store_end(call, reason, store, bus)
-    return True
+    return await _store_end(call, reason, store, bus)
 
 
 async def _lost_refs(
@@ -116,10 +114,13 @@ async def _lost_refs(
     return refs, True
 
 
-async def _store_end(call: Call, reason: EndReason, store: CallStore, bus: EventBus) -> None:
+async def _store_end(call: Call, reason: EndReason, store: CallStore, bus: EventBus) -> bool:
+    """Store the end and tell of it; return whether it is stored."""
     ended = replace(call, state=CallState.ENDED, reason=reason, ended_at=datetime.now(UTC))
     try:
         await store.update(ended)
     except DesktopVoiceError as error:
         bus.publish(ev.ErrorRaised.of(error))
+        return False
     bus.publish(ev.CallChanged(ended))
+    return True
