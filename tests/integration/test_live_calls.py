@@ -190,11 +190,7 @@ async def test_what_may_interrupt_does_and_nothing_else(
 async def test_the_greeting_is_heard_whole_and_what_was_said_over_it_is_answered(
     phones: Phones, recordings: Recordings, tmp_path: Path
 ) -> None:
-    plan: dict[str, Any] = {
-        "kind": "script",
-        "steps": [over(recordings.path(QUESTION), 300)],
-        "gap_ms": 1500,
-    }
+    steps = [over(recordings.path(QUESTION), 300)]
     phones.model.words = [SENTENCES[0]]
     greeting = "Hello! The office is open from nine to five. How can I help you today?"
     async with phones.phone(tmp_path, phone__greeting=greeting) as lab:
