@@ -15,6 +15,7 @@ import pytest
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import Call, CallState, CarrierName, EndReason
+from desktop_voice.core.errors import StoreError
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import RemoteCall, RemoteState
 from desktop_voice.telephony.reconcile import reconcile
@@ -42,11 +43,15 @@ class Former:
         await self.store.plan(call)
         return call
 
-    def goes_on(self, ref: str, to_number: str = FAR, call_id: str = "") -> None:
+    def goes_on(
+        self,
+        ref: str,
+        to_number: str = FAR,
+        call_id: str = "",
+        state: RemoteState = RemoteState.LIVE,
+    ) -> None:
         """Let the carrier have a live call."""
-        self.carrier.remote[ref] = RemoteCall(
-            ref, RemoteState.LIVE, to_number, MY_NUMBER, call_id=call_id
-        )
+        self.carrier.remote[ref] = RemoteCall(ref, state, to_number, MY_NUMBER, call_id=call_id)
 
     async def reconcile(self) -> None:
         """Tidy up."""
@@ -171,3 +176,63 @@ async def test_without_its_carrier_a_call_ends_when_it_cannot_go_on_any_more(
         assert run.carrier.asked == []
         tidying.cancel()
         await asyncio.gather(tidying, return_exceptions=True)
+
+
+@pytest.mark.parametrize("carrier", list(CarrierName))
+@pytest.mark.parametrize("state", [state for state in CallState if state.is_live])
+@pytest.mark.parametrize("errors", [0, 3])
+@pytest.mark.parametrize("remote", list(RemoteState))
+@virtual
+async def test_every_carrier_state_and_answer_leads_to_one_end(
+    tmp_path: Path, carrier: CarrierName, state: CallState, errors: int, remote: RemoteState
+) -> None:
+    async with former(tmp_path) as run:
+        events = Events(run.bus)
+        run.carrier.name = carrier
+        call = await run.left(carrier=carrier, carrier_ref="ref-1", state=state)
+        run.goes_on("ref-1", state=remote)
+        run.carrier.failing["fetch"] = [refused()] * errors
+        await run.reconcile()
+        was_over = remote is RemoteState.ENDED
+        reason = EndReason.FOUND_ENDED if was_over else EndReason.APP_QUIT
+        assert await run.end_of(call) == (CallState.ENDED, reason)
+        assert run.hung_up == ([] if was_over else ["ref-1"])
+        assert run.carrier.all("place") == []
+        assert len(events.of(ev.CallChanged)) == 1
+        assert await run.store.live() == []
+
+
+@virtual
+async def test_calls_of_this_run_are_left_alone(tmp_path: Path) -> None:
+    async with former(tmp_path) as run:
+        old = await run.left(carrier_ref="old", state=CallState.TALKING)
+        new = await run.left(carrier_ref="new", state=CallState.TALKING)
+        run.ours.add(new.id)
+        run.goes_on("old", to_number="+14155550199")
+        run.goes_on("new")
+        await run.reconcile()
+        assert run.hung_up == ["old"]
+        assert await run.end_of(old) == (CallState.ENDED, EndReason.APP_QUIT)
+        assert (await run.end_of(new))[0] is CallState.TALKING
+
+
+@virtual
+async def test_an_end_that_cannot_be_stored_is_tried_again_in_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with former(tmp_path) as run:
+        events = Events(run.bus)
+        call = await run.left(carrier_ref="ref-1", state=CallState.TALKING)
+        update, tries = run.store.update, list[float]()
+
+        async def broken(ended: Call) -> bool:
+            tries.append(asyncio.get_running_loop().time())
+            if len(tries) < 3:
+                raise StoreError("STORE-05", "The disk takes no more.", "Make room.")
+            return await update(ended)
+
+        monkeypatch.setattr(run.store, "update", broken)
+        await run.reconcile()
+        assert tries[1] - tries[0] >= 1
+        assert len(events.of(ev.CallChanged)) == 1
+        assert await run.end_of(call) == (CallState.ENDED, EndReason.FOUND_ENDED)
