@@ -359,6 +359,7 @@ class LiveCall:
             changes["answered_at"] = datetime.now(UTC)
             self._answered.set()
             self._spawn(self._keep_limits())
+        _log.info("call moved", call=self._call.id, state=state)
         await self._save(state=state, **changes)
 
     async def _save(self, **changes: Any) -> None:  # noqa: ANN401 - fields of a call
