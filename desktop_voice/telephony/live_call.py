@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -33,10 +32,10 @@ from desktop_voice.telephony.carriers.carrier import (
     Carrier,
     CarrierEvent,
     CarrierEventKind,
-    RemoteState,
 )
 from desktop_voice.telephony.end_watch import EndWatch, ended
 from desktop_voice.telephony.failures import as_error
+from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Trust
 from desktop_voice.telephony.recorder import Recorder
 from desktop_voice.telephony.session import Session
@@ -48,9 +47,6 @@ _log = structlog.get_logger()
 WARNING_S = 30
 _LAST_WORDS_S = 8.0
 _RING_GRACE_S = 15.0
-_HANG_UP_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
-_HANG_UP_EVERY_S = 15.0
-_CONFIRM_S = 3.0
 
 MakeSession = Callable[["LiveCall", bool], Session]
 """Makes who talks on a call; with True the carrier's own ears and voice, because others failed."""
@@ -378,31 +374,14 @@ class LiveCall:
             await self._placed.wait()
         if self._runner is not None:
             self._runner.stop()
-        await self._hang_up_for_certain()
+        # The carrier's webhook ends the call here, and this task with it, where it comes.
+        await hang_up_for_certain(
+            self._carrier,
+            self._call.carrier_ref,
+            self._call.hard_limit_s,
+            lambda error: self._room.bus.publish(ev.ErrorRaised.of(error)),
+        )
         await self.finish(self._planned)
-
-    async def _hang_up_for_certain(self) -> None:
-        """Ask until the carrier says that the call is over, or has ended it by its own limit.
-
-        Its webhook ends the call here, and this task with it.
-        """
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + self._call.hard_limit_s
-        has_told = False
-        for delay_s in itertools.chain(_HANG_UP_DELAYS_S, itertools.repeat(_HANG_UP_EVERY_S)):
-            await asyncio.sleep(delay_s)
-            if loop.time() >= deadline_s:
-                return
-            try:
-                await self._carrier.hang_up(self._call.carrier_ref)
-                await asyncio.sleep(_CONFIRM_S)
-                remote = await self._carrier.fetch(self._call.carrier_ref)
-                if remote.state is RemoteState.ENDED:
-                    return
-            except Exception as error:  # noqa: BLE001 - a call that goes on costs money
-                if not has_told:
-                    has_told = True
-                    self._room.bus.publish(ev.ErrorRaised.of(as_error(error)))
 
     async def _fall_back(self, why: str) -> None:
         if self._has_fallen_back:
