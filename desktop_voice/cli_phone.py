@@ -141,7 +141,7 @@ def _serve(options: argparse.Namespace) -> int:
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopped.set)
+            signal.signal(number, lambda *_of: loop.call_soon_threadsafe(stopped.set))
         try:
             await service.start()
             await stopped.wait()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
+import structlog
+
 from desktop_voice.core.approvals import CallOrder
 from desktop_voice.core.calls import (
     Call,
@@ -23,6 +25,8 @@ from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import Carrier, OwnNumber
 from desktop_voice.telephony.outbound_policy import check_order
 from desktop_voice.telephony.phrases import opening
+
+_log = structlog.get_logger()
 
 Origin = Literal["window", "terminal", "assistant"]
 
@@ -108,12 +112,16 @@ class Orders:
 
     async def _own_number(self, carrier: Carrier) -> str:
         chosen = self._settings().phone.number
+        if not self._own_numbers:
+            try:
+                await self._look_up(carrier)
+            except PhoneError as error:
+                if not chosen:
+                    raise
+                # The call may be placed; only that the other numbers are our own is not known.
+                _log.warning("own numbers not known", code=error.code)
         if chosen:
             return chosen
-        if not self._own_numbers:
-            self._own_numbers = tuple(
-                number for number in await carrier.numbers() if number.has_voice
-            )
         if len(self._own_numbers) > 1:
             raise PhoneError(
                 "PHONE-04",
@@ -127,6 +135,9 @@ class Orders:
                 "Buy a number with voice at the carrier, then try again.",
             )
         return self._own_numbers[0].number
+
+    async def _look_up(self, carrier: Carrier) -> None:
+        self._own_numbers = tuple(number for number in await carrier.numbers() if number.has_voice)
 
 
 def planned_call(order: CallOrder, approval_id: str) -> Call:

@@ -4,8 +4,10 @@ Run as ``python -m tests.helpers.tapped_app [--pictures FOLDER] [--voice FOLDER]
 arguments]``. Prints one JSON object a line: every event as ``desktop-voice talk --json`` does;
 ``{"type": "shown"}`` for each new mood of the window, whose picture goes to the first folder;
 ``{"type": "window"}`` when the window is shown or hidden; ``{"type": "uttered"}`` for each clause
-that the voice has made, whose sound goes to the second folder. Each line of its input is typed into
-the window and sent; an empty line is the Esc key.
+that the voice has made, whose sound goes to the second folder; ``{"type": "calls"}`` with what each
+card of the calls page shows, at each of its changes. Each line of its input is typed into the
+window and sent; an empty line is the Esc key, ``/rehearse CARRIER`` opens the calls page and picks
+the carrier from the Rehearse menu, and ``/hang-up`` presses the first card's button.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from desktop_voice import app
 from desktop_voice.audio.frames import Pcm
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.event_json import event_to_json
-from desktop_voice.core.events import AssistantTurn, Event, StateChanged
+from desktop_voice.core.events import AssistantTurn, CallChanged, Event, StateChanged
 from desktop_voice.core.ports import AssistantControl, SettingsStore
 from desktop_voice.speech import registry
 from desktop_voice.speech.tts.espeak import ESpeak
@@ -71,6 +73,8 @@ class Tap(QObject):
             _print(data)
         if isinstance(event, (StateChanged, AssistantTurn)):
             self._settled.start()
+        if isinstance(event, (CallChanged, AssistantTurn)):
+            QTimer.singleShot(_SETTLE_MS, self._show_calls)
 
     def _show(self) -> None:
         page = self._window.assistant
@@ -85,6 +89,34 @@ class Tap(QObject):
         name = page.orb.accessibleName()
         _print({"type": "shown", "mood": page.mood, "name": name, "conversation": entries})
 
+    def _show_calls(self) -> None:
+        page = self._window.calls
+        if page is None or not page.live.cards:
+            return
+        cards = [
+            {
+                "state": card.call.state.value,
+                "words": [[entry.speaker, entry.text] for entry in card.view.entries],
+            }
+            for card in page.live.cards.values()
+        ]
+        if self._pictures is not None:
+            theme = self._window.settings.current.general.theme
+            name = f"call-{cards[0]['state']}-{theme}.png"
+            self._window.grab().save(str(self._pictures / name))
+        _print({"type": "calls", "cards": cards, "visible": page.isVisible()})
+
+    def _command(self, line: str) -> None:
+        page = self._window.calls
+        assert page is not None
+        if line == "/hang-up":
+            next(iter(page.live.cards.values())).hang_up_button.click()
+            return
+        self._window.open_calls()
+        menu = page.dial.rehearse.menu()
+        carrier = line.split()[1].title()
+        next(action for action in menu.actions() if action.text() == carrier).trigger()
+
     def _read(self) -> None:
         line = sys.stdin.readline()
         if not line:
@@ -93,6 +125,9 @@ class Tap(QObject):
         field = self._window.assistant.line
         if line == "\n":
             QTest.keyClick(self._window, Qt.Key.Key_Escape)
+            return
+        if line.startswith("/"):
+            self._command(line.strip())
             return
         field.setFocus()
         QTest.keyClicks(field, line.rstrip("\n"))
