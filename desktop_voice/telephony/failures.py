@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import structlog
 
+from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.events import Event
 
 _log = structlog.get_logger()
 
@@ -20,3 +22,11 @@ def as_error(error: Exception) -> DesktopVoiceError:
         "Try again; if it happens again, see the log.",
         retryable=True,
     )
+
+
+def tell(bus: EventBus, event: Event) -> None:
+    """Publish ``event``; that a listener breaks is logged, and no call suffers from it."""
+    try:
+        bus.publish(event)
+    except Exception:  # noqa: BLE001 - a call that nobody can hang up costs money
+        _log.exception("event handler failed")

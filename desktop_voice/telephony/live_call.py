@@ -34,7 +34,7 @@ from desktop_voice.telephony.carriers.carrier import (
     CarrierEventKind,
 )
 from desktop_voice.telephony.end_watch import EndWatch, ended
-from desktop_voice.telephony.failures import as_error
+from desktop_voice.telephony.failures import as_error, tell
 from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Trust
 from desktop_voice.telephony.recorder import Recorder
@@ -287,15 +287,18 @@ class LiveCall:
         """The call is over; may be called again."""
         if self.over.is_set():
             return
-        await self._stop()
-        await self._move(
-            CallTrigger.ENDED,
-            reason=reason,
-            detail=detail or self._detail or self._call.detail,
-            ended_at=datetime.now(UTC),
-        )
-        self._room.forget(self)
-        self.closed.set()
+        try:
+            await self._stop()
+            await self._move(
+                CallTrigger.ENDED,
+                reason=reason,
+                detail=detail or self._detail or self._call.detail,
+                ended_at=datetime.now(UTC),
+            )
+        finally:
+            # Whatever fails: it takes up no line any more, and nobody waits for it.
+            self._room.forget(self)
+            self.closed.set()
 
     async def leave(self) -> None:
         """The app goes, and the carrier has not confirmed the end: the next start asks it."""
@@ -323,7 +326,7 @@ class LiveCall:
                 await self.session.close()
             await self.recorder.close()
         except Exception as error:  # noqa: BLE001 - the end must be stored in any case
-            self._room.bus.publish(ev.ErrorRaised.of(as_error(error)))
+            self._tell(ev.ErrorRaised.of(as_error(error)))
 
     def _url(self, what: Any, turn: str = "") -> str:  # noqa: ANN401 - a literal's name
         return at(call_webhook(self._base, self._call.carrier, self._call.id), what, turn)
@@ -339,7 +342,7 @@ class LiveCall:
         return await self._carrier.perform(self._call.carrier_ref, [step], self._url("steps", turn))
 
     def _on_step_failure(self, error: DesktopVoiceError) -> None:
-        self._room.bus.publish(ev.ErrorRaised.of(error))
+        self._tell(ev.ErrorRaised.of(error))
         self.fall_back(error.what)
 
     async def _move(self, trigger: CallTrigger, **changes: Any) -> None:  # noqa: ANN401
@@ -362,11 +365,11 @@ class LiveCall:
         before, self._call = self._call, replace(self._call, **changes)
         try:
             await self._room.store.update(self._call)
-        except DesktopVoiceError as error:
-            # The call goes on: what the store could not take, the carrier still knows.
-            self._room.bus.publish(ev.ErrorRaised.of(error))
+        except Exception as error:  # noqa: BLE001 - a call that goes on must be led to its end
+            # What the store could not take, the carrier still knows.
+            self._tell(ev.ErrorRaised.of(as_error(error)))
         if replace(before, carrier_ref=self._call.carrier_ref) != self._call:
-            self._room.bus.publish(ev.CallChanged(self._call))
+            self._tell(ev.CallChanged(self._call))
 
     async def _hang_up(self) -> None:
         await self._move(CallTrigger.HANG_UP_ASKED)
@@ -379,7 +382,7 @@ class LiveCall:
             self._carrier,
             self._call.carrier_ref,
             self._call.hard_limit_s,
-            lambda error: self._room.bus.publish(ev.ErrorRaised.of(error)),
+            lambda error: self._tell(ev.ErrorRaised.of(error)),
         )
         await self.finish(self._planned)
 
@@ -389,9 +392,7 @@ class LiveCall:
             return
         self._has_fallen_back = True
         _log.warning("call falls back to the carrier's voice", why=why)
-        self._room.bus.publish(
-            ev.Notice(f"A call goes on with the carrier's own voice, because {why}.")
-        )
+        self._tell(ev.Notice(f"A call goes on with the carrier's own voice, because {why}."))
         old, session = self.session, self._room.make_session(self, True)
         await self._save(
             pipeline=PipelineKind.GATHER, detail=f"Fell back to the carrier's voice: {why}."
@@ -399,7 +400,7 @@ class LiveCall:
         try:
             await self.perform(await self.use(session))
         except PhoneError as error:
-            self._room.bus.publish(ev.ErrorRaised.of(error))
+            self._tell(ev.ErrorRaised.of(error))
             await self._give_up(error.what)
         finally:
             self._is_falling_back = False
@@ -444,7 +445,7 @@ class LiveCall:
                 has_warned = False
             elif not has_warned and limit_s > 2 * WARNING_S:
                 has_warned = True
-                self._room.bus.publish(ev.CallLimitNear(self._call.id, round(left_s)))
+                self._tell(ev.CallLimitNear(self._call.id, round(left_s)))
                 await self._say_if_possible(phrases.LIMIT_NEAR)
             await asyncio.sleep(min(1.0, left_s))
             if self._is_ending:
@@ -466,6 +467,9 @@ class LiveCall:
             await self.session.speak(text)
         except DesktopVoiceError as error:
             _log.warning("could not be said on a call", code=error.code)
+
+    def _tell(self, event: ev.Event) -> None:
+        tell(self._room.bus, event)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

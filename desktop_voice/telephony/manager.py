@@ -37,6 +37,7 @@ from desktop_voice.telephony.carriers.carrier import (
 )
 from desktop_voice.telephony.deliveries import Deliveries
 from desktop_voice.telephony.entry import ExpectedStream
+from desktop_voice.telephony.failures import tell
 from desktop_voice.telephony.gather_session import GatherSession
 from desktop_voice.telephony.inbound_policy import Admission as InboundVerdict
 from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Trust
@@ -429,7 +430,7 @@ class CallManager:
         live = LiveCall(call, carrier, self._room)
         self._live[call.id] = live
         self._begun.add(call.id)
-        self._bus.publish(ev.CallChanged(call))
+        tell(self._bus, ev.CallChanged(call))
         return live
 
     async def _find_live(self, call_id: str) -> LiveCall:

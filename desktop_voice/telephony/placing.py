@@ -7,7 +7,7 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import CallMode, EndReason
 from desktop_voice.telephony.addresses import call_webhook
 from desktop_voice.telephony.carriers.carrier import PlaceOrder
-from desktop_voice.telephony.failures import as_error
+from desktop_voice.telephony.failures import as_error, tell
 from desktop_voice.telephony.live_call import LiveCall
 
 
@@ -28,7 +28,7 @@ async def place(live: LiveCall, ring_timeout_s: int, bus: EventBus) -> None:
         )
     except Exception as failure:  # noqa: BLE001 - no call may stay behind, half placed
         error = as_error(failure)
-        bus.publish(ev.ErrorRaised.of(error))
+        tell(bus, ev.ErrorRaised.of(error))
         await live.finish(EndReason.CARRIER_REFUSED, error.what)
         return
     await live.placed(carrier_ref)

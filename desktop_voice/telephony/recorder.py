@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.storage.calls import CallStore
-from desktop_voice.telephony.failures import as_error
-
-_log = structlog.get_logger()
+from desktop_voice.telephony.failures import as_error, tell
 
 
 class Recorder:
@@ -42,14 +38,8 @@ class Recorder:
             try:
                 await self._keep(event)
             except Exception as error:  # noqa: BLE001 - the call goes on, and so does the record
-                self._tell(ev.ErrorRaised.of(as_error(error)))
-            self._tell(event)
-
-    def _tell(self, event: ev.Event) -> None:
-        try:
-            self._app_bus.publish(event)
-        except Exception:  # noqa: BLE001 - a listener's failure must not end the record
-            _log.exception("event handler failed")
+                tell(self._app_bus, ev.ErrorRaised.of(as_error(error)))
+            tell(self._app_bus, event)
 
     async def _keep(self, event: ev.Event) -> None:
         match event:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from desktop_voice.core import events as ev
+from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import PhoneError
-from desktop_voice.telephony.failures import as_error
+from desktop_voice.telephony.failures import as_error, tell
 
 
 def test_our_own_errors_stay_as_they_are() -> None:
@@ -16,3 +18,15 @@ def test_any_other_is_told_by_its_kind_alone() -> None:
     assert (error.code, error.retryable) == ("PHONE-00", True)
     assert error.what == "The phone failed unexpectedly (KeyError)."
     assert "secret" not in f"{error.what} {error.do}"
+
+
+def test_a_listener_that_breaks_does_not_reach_who_tells() -> None:
+    bus, told = EventBus(), list[ev.Event]()
+
+    def broken(event: ev.Event) -> None:
+        told.append(event)
+        raise RuntimeError("a window is gone")
+
+    bus.on(ev.Event, broken)
+    tell(bus, ev.Notice("It rang."))
+    assert told == [ev.Notice("It rang.")]

@@ -265,3 +265,36 @@ async def test_a_store_that_fails_does_not_end_the_call(tmp_path: Path, monkeypa
         monkeypatch.undo()
         await lab.hook(K.ENDED, end_reason=EndReason.FAR_END_HUNG_UP)
         assert (await lab.ended(call.id)).reason is EndReason.FAR_END_HUNG_UP
+
+
+@virtual
+async def test_a_listener_that_breaks_keeps_nobody_on_the_line(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+
+        def broken(_: ev.Event) -> None:
+            raise RuntimeError("a window is gone")
+
+        lab.bus.on(ev.CallChanged, broken)
+        call = await lab.call_out(mode=CallMode.CONVERSATION)
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        await lab.manager.hang_up(call.id)
+        await lab.until(lambda: bool(lab.carrier.all("hang_up")))
+        await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
+        assert (await lab.ended(call.id)).reason is EndReason.WE_HUNG_UP
+
+
+@virtual
+async def test_a_call_whose_end_cannot_be_stored_takes_up_no_line(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, _ = await lab.talking()
+
+        async def broken(_: Call) -> bool:
+            raise KeyError("x")
+
+        monkeypatch.setattr(lab.store, "update", broken)
+        await lab.hook(K.ENDED, end_reason=EndReason.FAR_END_HUNG_UP)
+        assert not lab.manager.is_live(call.id)
+        assert lab.errors == ["PHONE-00"]
+        assert lab.reasons == [EndReason.FAR_END_HUNG_UP]
