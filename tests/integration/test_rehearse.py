@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from desktop_voice.agent.brain import NO_MODEL
+from desktop_voice.agent.brain import NO_MODEL_ON_CALLS
 from tests.helpers.hearing import share_of_words
 from tests.helpers.recordings import Recordings
 
@@ -77,8 +77,8 @@ async def test_every_carrier_pipeline_direction_and_mode_completes_a_call(
         else:
             if share_of_words(WORDS, texts(events, "user_turn")) < 0.8:
                 return f"{name}: the caller was not understood: {texts(events, 'user_turn')!r}"
-            assert NO_MODEL in texts(events, "assistant_turn"), name
-            expected = f"{GREETING} {NO_MODEL}"
+            assert NO_MODEL_ON_CALLS in texts(events, "assistant_turn"), name
+            expected = f"{GREETING} {NO_MODEL_ON_CALLS}"
         share = share_of_words(expected, heard)
         return "" if share >= CLEARLY else f"{name}: {share:.2f} of the words in {heard!r}"
 
