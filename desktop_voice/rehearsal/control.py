@@ -234,5 +234,5 @@ def _wrong(what: str) -> CommandError:
     return CommandError(
         "REHEARSE-02",
         f"The rehearsal does not understand the command: {what}.",
-        "Correct the command; the user guide lists them.",
+        "Correct the command; docs/rehearsal.md lists them.",
     )

@@ -102,5 +102,5 @@ def read_plan(fields: Mapping[str, object]) -> FarEndPlan:
         raise CommandError(
             "REHEARSE-01",
             f"The far end cannot be made: {where}: {first['msg']}.",
-            "See the fields of a far end in the user guide.",
+            "Correct it; docs/rehearsal.md lists the fields.",
         ) from error
