@@ -11,6 +11,7 @@ import structlog
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.telephony import addresses
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
+from desktop_voice.telephony.failures import as_error
 from desktop_voice.telephony.steps import ConnectStream, Gather, Pause, Redirect, Say, Step
 
 _log = structlog.get_logger()
@@ -31,7 +32,7 @@ class StepRunner:
         perform: Hands a step and its nonce to the carrier; returns what is left of it once the
             speech that it began is over. Raises PhoneError.
         deliver: Takes the events that a document would have caused.
-        on_failure: Told once when the carrier refuses a step.
+        on_failure: Told once when the carrier refuses a step, or one fails.
     """
 
     def __init__(
@@ -80,8 +81,8 @@ class StepRunner:
                 if isinstance(step, ConnectStream):
                     # The stream's end is an event of its own.
                     return
-        except DesktopVoiceError as error:
-            self._on_failure(error)
+        except Exception as error:  # noqa: BLE001 - nobody else would go on with the call
+            self._on_failure(as_error(error))
         finally:
             self.is_speaking = False
 

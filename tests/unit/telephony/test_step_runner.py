@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from desktop_voice.core.calls import CarrierName
-from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.telephony.addresses import at, call_webhook
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
 from desktop_voice.telephony.step_runner import StepRunner
@@ -35,7 +34,7 @@ class Stage:
         self.nonces: list[str] = []
         self.events: list[CarrierEvent] = []
         self.failures: list[str] = []
-        self.error: DesktopVoiceError | None = None
+        self.error: Exception | None = None
         self.rest: dict[Step, Sequence[Step]] = {}
         self.runner = StepRunner(
             lambda: "ref-1",
@@ -168,3 +167,12 @@ async def test_a_refused_step_is_told_once_and_ends_the_steps() -> None:
         assert one.failures == ["CARRIER-07"]
         assert one.done == [Say("One.")]
         assert not one.runner.is_speaking
+
+
+@virtual
+async def test_a_step_that_breaks_is_told_too() -> None:
+    async with stage() as one:
+        one.error = KeyError("x")
+        one.runner.run([Say("One."), HangUp()])
+        await asyncio.sleep(30)
+        assert one.failures == ["PHONE-00"]
