@@ -11,7 +11,7 @@ import structlog
 from desktop_voice.agent.reply import Action, EndCall
 from desktop_voice.core import events as ev
 from desktop_voice.core.calls import CallMode, EndReason
-from desktop_voice.core.errors import DesktopVoiceError, EngineError
+from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.states import Trigger
 from desktop_voice.dialogue.cascading import CascadingPipeline
 from desktop_voice.dialogue.lines.media_socket import MediaSocket
@@ -20,6 +20,7 @@ from desktop_voice.dialogue.liveness import Liveness
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.addresses import stream_url
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
+from desktop_voice.telephony.failures import as_error
 from desktop_voice.telephony.notify import Delivery
 from desktop_voice.telephony.session import Surroundings
 from desktop_voice.telephony.steps import ConnectStream, Redirect, Step
@@ -36,7 +37,7 @@ _STALLED_S = 2.0
 """Nothing comes for so long: what we say does not arrive either."""
 _SILENT_S = 8.0
 _MOST_SILENCES = 3
-_PLAYED_S = 60.0
+_GOODBYE_S = 20.0
 _BEEP_EVERY_S = 0.2
 
 
@@ -129,30 +130,51 @@ class StreamSession:
         line = PhoneLine(socket, self._handle.call.id)
         try:
             pipeline = await self._engines.make(line, self._around, self)
-        except EngineError as error:
-            self._around.bus.publish(ev.ErrorRaised.of(error))
-            self._fall_back("this machine cannot hear or speak at the moment")
+        except Exception as error:  # noqa: BLE001 - the caller must not be left in silence
+            self._fail(error, "this machine cannot hear or speak at the moment")
+            await line.close()
+            return
+        if self._closed:
+            await pipeline.close()
             await line.close()
             return
         self._socket = socket
         self._pipeline = pipeline
-        watch = asyncio.create_task(self._watch(line, pipeline))
-        talk = asyncio.create_task(self._talk(pipeline))
-        digits = asyncio.create_task(self._take_digits(line, pipeline))
+        parts = [
+            asyncio.create_task(part)
+            for part in (
+                self._watch(line, pipeline),
+                self._talk(pipeline),
+                self._take_digits(line, pipeline),
+            )
+        ]
+        for part in parts:
+            part.add_done_callback(self._on_part_done)
         try:
             async for frame in line.frames():
                 await pipeline.push(frame)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error, "the sound could not be taken in")
         finally:
             self._pipeline = None
             self._socket = None
-            for task in (watch, talk, digits):
-                task.cancel()
-            await asyncio.gather(watch, talk, digits, return_exceptions=True)
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
             await pipeline.close()
             await line.close()
         if not self._closed and not self._handle.carrier.takes_documents:
             # Nobody comes for the next steps of a document.
             self._spawn(self._come_back())
+
+    def _on_part_done(self, part: asyncio.Task[None]) -> None:
+        error = None if part.cancelled() else part.exception()
+        if isinstance(error, Exception):
+            self._fail(error, "something failed on the media stream")
+
+    def _fail(self, error: Exception, why: str) -> None:
+        self._around.bus.publish(ev.ErrorRaised.of(as_error(error)))
+        self._fall_back(why)
 
     async def _come_back(self) -> None:
         await asyncio.sleep(_GRACE_S)
@@ -188,15 +210,14 @@ class StreamSession:
                 return
             if not self._has_greeted:
                 pipeline.announce(self._around.opening, is_protected=True, is_turn=True)
-                self._has_greeted = await pipeline.wait_played(_PLAYED_S)
+                self._has_greeted = await pipeline.wait_played(self._handle.call.hard_limit_s)
             else:
                 pipeline.announce(phrases.TROUBLE)
             for text in self._waiting_to_say:
                 await pipeline.announce_soon(text)
             self._waiting_to_say = []
         except DesktopVoiceError as error:
-            self._around.bus.publish(ev.ErrorRaised.of(error))
-            self._fall_back("the greeting could not be spoken")
+            self._fail(error, "the greeting could not be spoken")
 
     async def _notify(self, pipeline: CascadingPipeline) -> None:
         loop = asyncio.get_running_loop()
@@ -209,7 +230,7 @@ class StreamSession:
                         is_protected=True,
                         is_turn=not self._delivery.spoken_times,
                     )
-                    if await pipeline.wait_played(_PLAYED_S):
+                    if await pipeline.wait_played(self._handle.call.hard_limit_s):
                         self._delivery.spoken()
                     spoken_s = loop.time()
                 case "wait":
@@ -248,7 +269,7 @@ class StreamSession:
             silences += 1
             if silences >= _MOST_SILENCES:
                 pipeline.announce(phrases.GOODBYE_SILENCE, is_turn=True)
-                await pipeline.wait_played(_PLAYED_S)
+                await pipeline.wait_played(_GOODBYE_S)
                 self._handle.end(EndReason.SILENT_CALLER)
                 return
             pipeline.announce(phrases.STILL_THERE, is_turn=True)

@@ -12,9 +12,12 @@ import pytest
 
 from desktop_voice.agent.reply import Do, EndCall
 from desktop_voice.agent.reply import Say as Speak
+from desktop_voice.audio.vad import VoiceActivityDetector
 from desktop_voice.core import events as ev
 from desktop_voice.core.calls import Call, CallMode, CallState, EndReason, PipelineKind
 from desktop_voice.core.errors import EngineError
+from desktop_voice.core.settings import Settings
+from desktop_voice.dialogue.cascading import CascadingPipeline
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.addresses import read
 from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
@@ -197,6 +200,18 @@ async def test_a_message_is_delivered_then_it_hangs_up(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_a_long_message_is_delivered_once(tmp_path: Path) -> None:
+    async with streaming(tmp_path) as lab:
+        call = await lab.call_out("word " * 800, CallMode.NOTIFY)
+        stream, _ = await lab.hook(K.ANSWERED, call_id=call.id)
+        async with OnAir(lab, stream):
+            await lab.until(lambda: bool(lab.carrier.all("hang_up")), 200)
+            await lab.hook(K.ENDED)
+        assert lab.reasons == [EndReason.MESSAGE_DELIVERED]
+        assert len(heard(lab)) == 1
+
+
+@virtual
 async def test_a_machine_hears_the_whole_message_after_its_beep(tmp_path: Path) -> None:
     async with streaming(tmp_path) as lab:
         _, (stream, _) = await ringing(lab, CallMode.NOTIFY)
@@ -305,6 +320,50 @@ async def test_a_dead_voice_is_noticed_within_four_seconds(tmp_path: Path) -> No
             began_s = asyncio.get_running_loop().time()
             await lab.until(lambda: prompts(lab) == [phrases.TROUBLE])
             assert asyncio.get_running_loop().time() - began_s <= 4.5
+
+
+@virtual
+@pytest.mark.parametrize("takes_documents", [True, False])
+async def test_whatever_breaks_on_a_stream_is_replaced_by_the_carriers_voice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes_documents: bool
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("x")
+
+    async with streaming(tmp_path, takes_documents=takes_documents) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        if takes_documents:
+            stream: Step = (await lab.hook(K.CONTINUE, call_id=call.id))[0]
+        else:
+            await lab.until(lambda: bool(lab.carrier.performed))
+            stream = lab.carrier.performed[-1]
+        monkeypatch.setattr(CascadingPipeline, "announce", broken)
+        async with OnAir(lab, stream):
+            await lab.until(lambda: prompts(lab) == [phrases.TROUBLE], 2)
+        assert lab.errors == ["PHONE-00"]
+
+
+@virtual
+async def test_a_stream_whose_call_is_over_before_it_can_talk_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with streaming(tmp_path) as lab:
+        _, (stream, _) = await ringing(lab)
+        may_load, new_vad = asyncio.Event(), lab.room.new_vad
+
+        async def slow(settings: Settings) -> VoiceActivityDetector:
+            await may_load.wait()
+            return await new_vad(settings)
+
+        monkeypatch.setattr(lab.room, "new_vad", slow)
+        far = FarEnd()
+        connected = asyncio.create_task(lab.connect(stream, far.socket))
+        await asyncio.sleep(0.1)
+        await lab.hook(K.ENDED)
+        may_load.set()
+        await asyncio.wait_for(connected, 2)
+        assert far.is_closed
 
 
 @virtual
