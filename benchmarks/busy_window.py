@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 from desktop_voice.system.media_thread import MediaThread
 
 _EVERY_MS = 33
-_RINGS = 60
+_RINGS = 20
 
 
 class _Painting(QWidget):
-    """As much Python in a paint event as the app's busiest page."""
+    """More Python in a paint event than the app's orb has."""
 
     def __init__(self) -> None:
         super().__init__()
