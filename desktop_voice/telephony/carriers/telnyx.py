@@ -127,12 +127,13 @@ class TelnyxCarrier:
         """Start one speech or stream now; return what is left for when it is over."""
         plan = commands.plan(steps, steps_url, self._tongue)
         for command in plan.commands:
-            if command.action == commands.TRANSCRIBE:
-                # It goes on for the whole call; a second start would be refused.
-                if carrier_ref in self._transcribed:
-                    continue
-                self._transcribed.append(carrier_ref)
+            is_ear = command.action == commands.TRANSCRIBE
+            # It goes on for the whole call; a second start would be refused.
+            if is_ear and carrier_ref in self._transcribed:
+                continue
             await self._command(carrier_ref, command)
+            if is_ear:
+                self._transcribed.append(carrier_ref)
         return plan.rest
 
     async def stop_speaking(self, carrier_ref: str) -> None:

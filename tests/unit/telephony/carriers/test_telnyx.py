@@ -237,7 +237,7 @@ async def test_a_command_whose_answer_is_lost_is_repeated_under_its_id(phone: Ph
 
 async def test_a_turn_is_spoken_and_then_listened_to(phone: Phone) -> None:
     phone.api.will(f"POST {REF_PATH}/actions/speak", OK)
-    phone.api.will(f"POST {REF_PATH}/actions/transcription_start", OK, (422, refusal("90054")))
+    phone.api.will(f"POST {REF_PATH}/actions/transcription_start", (422, refusal("90054")))
     url = at(CALL_URL, "steps", "nonce-1")
     for _ in range(2):
         left = await phone.carrier.perform(REF, [Gather("Yes?", "t", "r", "s")], url)
@@ -245,9 +245,19 @@ async def test_a_turn_is_spoken_and_then_listened_to(phone: Phone) -> None:
     assert [path.rsplit("/", 1)[1] for _, path, _ in phone.api.asked] == [
         "speak",
         "transcription_start",
-    ] * 2
+        "speak",
+    ]
     speak = phone.api.bodies(f"{REF_PATH}/actions/speak")[0]
     assert ClientState.decode(speak["client_state"]) == ClientState(CALL_ID, "nonce-1")
+
+
+async def test_an_ear_that_was_refused_is_asked_for_again(phone: Phone) -> None:
+    phone.api.will(f"POST {REF_PATH}/actions/transcription_start", (422, refusal("90000")), OK)
+    gather = Gather("", "t", "r", "s")
+    assert await code_of(phone.carrier.perform(REF, [gather], CALL_URL)) == "CARRIER-18"
+    for _ in range(2):
+        assert await phone.carrier.perform(REF, [gather], CALL_URL) == ()
+    assert phone.api.requests() == [f"POST {REF_PATH}/actions/transcription_start"] * 2
 
 
 async def test_what_comes_after_a_speech_is_left_to_the_caller(phone: Phone) -> None:
