@@ -12,9 +12,10 @@ import structlog
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import Call, CallState, CarrierName, EndReason
-from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import Carrier, RemoteState
+from desktop_voice.telephony.failures import as_error
 
 _log = structlog.get_logger()
 
@@ -84,8 +85,8 @@ async def _settle(
             if remote.state is not RemoteState.ENDED:
                 was_live = True
                 await carrier.hang_up(ref)
-    except PhoneError as error:
-        _log.warning("call of a former run not settled yet", code=error.code)
+    except Exception as error:  # noqa: BLE001 - one call must not leave the others going on
+        _log.warning("call of a former run not settled yet", code=as_error(error).code)
         return False
     reason = EndReason.APP_QUIT if was_live else EndReason.FOUND_ENDED
     return await _store_end(call, reason, store, bus)

@@ -155,7 +155,7 @@ async def test_a_carrier_that_does_not_answer_is_asked_again(tmp_path: Path) -> 
     async with former(tmp_path) as run:
         call = await run.left(carrier_ref="ref-1", state=CallState.RINGING)
         run.goes_on("ref-1")
-        run.carrier.fail("fetch", refused(), refused())
+        run.carrier.fail("fetch", refused(), KeyError("x"))
         run.carrier.fail("hang_up", refused())
         await run.reconcile()
         assert run.hung_up == ["ref-1", "ref-1"]
