@@ -97,6 +97,7 @@ class PhoneService:
         self._retired: list[Carrier] = []
         self._carrier: Carrier | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._tidying: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
 
     @property
@@ -302,7 +303,10 @@ class PhoneService:
         self.actions.use(self._carrier)
         self._tell_status()
         if self._carrier is not None:
-            self._spawn(self._tidy_up())
+            if self._tidying is not None:
+                # It asks with the keys of before.
+                self._tidying.cancel()
+            self._tidying = self._spawn(self._tidy_up())
 
     def _make_carrier(self, name: CarrierName) -> Carrier:
         return make_carrier(
@@ -344,10 +348,11 @@ class PhoneService:
             text = f"Ready to make and take calls through {carrier.name.title()}."
         self._bus.publish(ev.PhoneStatusChanged(carrier is not None, bool(base), text))
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
+        return task
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from desktop_voice.core.errors import AudioError, PhoneError, StoreError
 from desktop_voice.core.settings import Settings
 from desktop_voice.server.phone_service import Outside, PhoneService
 from desktop_voice.storage.calls import CallStore
+from desktop_voice.telephony.carriers.carrier import Carrier
 from tests.helpers.call_lab import BASE, ScriptedRoom
 from tests.helpers.calls import a_call
 from tests.helpers.dialogue import Events, ScriptedBrain, quiet, sound
@@ -159,6 +161,29 @@ async def test_a_call_of_a_former_run_is_settled(tmp_path: Path) -> None:
         event = await phone.events.next(ev.CallChanged)
         assert (event.call.id, event.call.reason) == (call.id, EndReason.FOUND_ENDED)
         assert not phone.service.knows(call.id)
+
+
+async def test_calls_of_a_former_run_are_asked_for_with_the_newest_keys_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking: list[Carrier] = []
+
+    async def endless(
+        _store: Any, carriers: Mapping[CarrierName, Carrier], *_: Any, **__: Any
+    ) -> None:
+        (carrier,) = carriers.values()
+        asking.append(carrier)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            asking.remove(carrier)
+
+    monkeypatch.setattr("desktop_voice.server.phone_service.reconcile", endless)
+    async with running(tmp_path, settings(phone=TWILIO)) as phone:
+        for _ in range(3):
+            await phone.service.keys_changed()
+            await asyncio.sleep(0)
+        assert asking == [phone.service.actions.carriers[CarrierName.TWILIO]]
 
 
 async def test_a_recording_is_put_into_words(tmp_path: Path) -> None:
