@@ -128,6 +128,11 @@ class LiveCall:
         return self._carrier
 
     @property
+    def is_ending(self) -> bool:
+        """Whether it is to end, or is over."""
+        return self._is_ending or self.over.is_set()
+
+    @property
     def base(self) -> str:
         """The public address that this call's webhooks were given."""
         return self._base

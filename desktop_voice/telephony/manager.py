@@ -184,6 +184,8 @@ class CallManager:
             await self._store.plan(call)
             live = self._begin(call, carrier)
         live.trust = Trust.KNOWN
+        if self._closing:
+            live.end(EndReason.APP_QUIT)
         self._spawn(place(live, self._settings.limits.ring_timeout_s, self._bus))
         return call
 

@@ -12,7 +12,13 @@ from desktop_voice.telephony.live_call import LiveCall
 
 
 async def place(live: LiveCall, ring_timeout_s: int, bus: EventBus) -> None:
-    """Have the carrier dial; a call that it does not take is over. Never raises."""
+    """Have the carrier dial; a call that it does not take is over. Never raises.
+
+    Nobody is dialled any more once the call is to end.
+    """
+    if live.is_ending:
+        await live.finish(EndReason.CANCELLED)
+        return
     call = live.call
     try:
         carrier_ref = await live.carrier.place(

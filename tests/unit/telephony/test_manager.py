@@ -635,3 +635,37 @@ def test_the_helper_reads_back_every_step() -> None:
     steps: list[Step] = [Say("a"), Pause(1), Redirect("u"), HangUp(), Reject(EndReason.BUSY)]
     gather = Gather("p", "t", "r", "s", ("yes",))
     assert steps_of(ScriptedCarrier().reply([*steps, gather])) == [*steps, gather]
+
+
+@virtual
+async def test_a_call_that_is_hung_up_at_once_is_not_dialled(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        approval = await lab.manager.request_call(FAR, CallMode.NOTIFY, "It is up.", "window")
+        call = await lab.manager.settle_approval(approval.id, True)
+        assert call is not None
+        await lab.manager.hang_up(call.id)
+        assert (await lab.ended(call.id)).reason is EndReason.CANCELLED
+        assert lab.carrier.all("place") == []
+
+
+@virtual
+async def test_nobody_is_dialled_by_a_phone_that_was_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with call_lab(tmp_path) as lab:
+        approval = await lab.manager.request_call(FAR, CallMode.NOTIFY, "It is up.", "window")
+        may_go_on, plan = asyncio.Event(), lab.store.plan
+
+        async def slow(call: Call) -> None:
+            await may_go_on.wait()
+            await plan(call)
+
+        monkeypatch.setattr(lab.store, "plan", slow)
+        settling = asyncio.create_task(lab.manager.settle_approval(approval.id, True))
+        await asyncio.sleep(1)
+        await lab.manager.close()
+        may_go_on.set()
+        call = await settling
+        assert call is not None
+        await lab.ended(call.id)
+        assert lab.carrier.all("place") == []
