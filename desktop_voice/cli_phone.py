@@ -47,7 +47,7 @@ def add_phone_commands(
     call.add_argument("--message", default="", metavar="TEXT", help="what is said first")
     call.add_argument("--at-night", action="store_true", help="even within the quiet hours")
     call.add_argument("--yes", action="store_true", help="do not ask; for scripts of your own")
-    calls = add("calls", _calls, "list calls, the live ones first")
+    calls = add("calls", _calls, "list calls, the newest first")
     calls.add_argument("--search", default="", metavar="WORDS", help="in numbers and transcripts")
     calls.add_argument("--limit", type=int, default=20)
     hang_up = add("hang-up", _hang_up, "end a call")

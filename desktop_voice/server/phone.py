@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import structlog
 
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.calls import Call, CallMode, TranscriptLine
+from desktop_voice.core.calls import Call, CallMode, EndReason, TranscriptLine
 from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.events import CallChanged, CallRequested, ErrorRaised, HangUpRequested
 from desktop_voice.core.settings import Settings
@@ -81,6 +81,9 @@ class Phone:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         service, self._service = self._service, None
+        if service is not None:
+            # First of all: nothing else may keep a call from being hung up.
+            await service.actions.hang_up_all(EndReason.APP_QUIT)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

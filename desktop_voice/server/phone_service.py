@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -209,20 +210,21 @@ class PhoneService:
         return health.text
 
     async def close(self) -> None:
-        """Hang up, stop listening, close the store."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._local_api is not None:
-            await self._local_api.close()
-        if self._manager is not None:
-            await self._manager.close()
-        if self._server is not None:
-            await self._server.close()
-        for carrier in (*self._retired, *([self._carrier] if self._carrier else [])):
-            await carrier.close()
-        if self._store is not None:
-            await self._store.close()
+        """Hang up, stop listening, close the store; one that fails does not keep the others."""
+        async with AsyncExitStack() as parts:
+            if self._store is not None:
+                parts.push_async_callback(self._store.close)
+            for carrier in (*self._retired, *([self._carrier] if self._carrier else [])):
+                parts.push_async_callback(carrier.close)
+            if self._server is not None:
+                parts.push_async_callback(self._server.close)
+            if self._local_api is not None:
+                parts.push_async_callback(self._local_api.close)
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._manager is not None:
+                await self._manager.close()
 
     # --- what the local API asks besides ---
 

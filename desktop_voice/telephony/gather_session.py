@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 
 from desktop_voice.core.calls import CallMode, EndReason
+from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.phone_settings import CallInterruption
 from desktop_voice.dialogue.gather import GatherPipeline
 from desktop_voice.telephony import phrases
@@ -46,7 +47,8 @@ class GatherSession:
         self._silences = 0
         self._fillers = 0
         self._digits = ""
-        self._digits_done: asyncio.TimerHandle | None = None
+        self._digits_done: asyncio.Task[None] | None = None
+        self._typing: asyncio.Task[None] | None = None
         self._to_say: list[str] = []
 
     @property
@@ -98,8 +100,9 @@ class GatherSession:
 
     async def close(self) -> None:
         """The call is over."""
-        if self._digits_done is not None:
-            self._digits_done.cancel()
+        for task in (self._digits_done, self._typing):
+            if task is not None:
+                task.cancel()
         self._was_heard()
         await self._pipeline.close()
 
@@ -151,16 +154,19 @@ class GatherSession:
             self._digits_done.cancel()
         if event.digits.endswith("#"):
             return await self._typed()
-        loop = asyncio.get_running_loop()
-        self._digits_done = loop.call_later(
-            _DIGITS_S, lambda: loop.create_task(self._perform_typed())
-        )
+        self._digits_done = asyncio.get_running_loop().create_task(self._perform_typed())
         return []
 
     async def _perform_typed(self) -> None:
-        steps = await self._typed()
-        if steps:
-            await self._handle.perform(steps)
+        await asyncio.sleep(_DIGITS_S)
+        # From here on another key begins another turn, and does not cut this one off.
+        self._typing, self._digits_done = self._digits_done, None
+        try:
+            steps = await self._typed()
+            if steps:
+                await self._handle.perform(steps)
+        except DesktopVoiceError as error:
+            self._handle.fall_back(error.what)
 
     async def _typed(self) -> Sequence[Step]:
         digits, self._digits = self._digits, ""

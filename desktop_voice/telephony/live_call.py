@@ -18,6 +18,7 @@ from desktop_voice.core.calls import (
     Call,
     CallState,
     CallTrigger,
+    CarrierName,
     Direction,
     EndReason,
     ImpossibleCallTransitionError,
@@ -45,6 +46,8 @@ from desktop_voice.telephony.steps import HangUp, Pause, Redirect, Say, Step
 _log = structlog.get_logger()
 
 WARNING_S = 30
+_CLOSE_S = 5.0
+_SAY_S = 5.0
 _LAST_WORDS_S = 8.0
 _RING_GRACE_S = 15.0
 
@@ -142,7 +145,7 @@ class LiveCall:
     async def on_event(self, event: CarrierEvent) -> Sequence[Step]:
         """Take a verified event; return the steps for the reply."""
         self._end_watch.heard()
-        if event.carrier_ref and event.carrier_ref != self._call.carrier_ref:
+        if event.carrier_ref != self._call.carrier_ref and self._may_be_renamed(event):
             await self._save(carrier_ref=event.carrier_ref)
             self._placed.set()
         steps = await self._react(event)
@@ -210,7 +213,7 @@ class LiveCall:
                 self._runner.spoken(event.turn)
             elif event.kind in (CarrierEventKind.SPEECH, CarrierEventKind.DIGITS):
                 self._runner.stirred()
-        if self.session is None or self._is_ending:
+        if self.session is None or self._is_ending or self.over.is_set():
             return ()
         return await self.session.on_event(event)
 
@@ -327,9 +330,10 @@ class LiveCall:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         try:
-            if self.session is not None:
-                await self.session.close()
-            await self.recorder.close()
+            async with asyncio.timeout(_CLOSE_S):
+                if self.session is not None:
+                    await self.session.close()
+                await self.recorder.close()
         except Exception as error:  # noqa: BLE001 - the end must be stored in any case
             self._tell(ev.ErrorRaised.of(as_error(error)))
 
@@ -469,9 +473,16 @@ class LiveCall:
         if self.session is None:
             return
         try:
-            await self.session.speak(text)
-        except DesktopVoiceError as error:
-            _log.warning("could not be said on a call", code=error.code)
+            async with asyncio.timeout(_SAY_S):
+                await self.session.speak(text)
+        except (DesktopVoiceError, TimeoutError) as error:
+            _log.warning("could not be said on a call", error=type(error).__name__)
+
+    def _may_be_renamed(self, event: CarrierEvent) -> bool:
+        """Whether the carrier's id is news: the first, or what Plivo makes of its request's id."""
+        is_first = not self._call.carrier_ref
+        is_request = self._call.carrier is CarrierName.PLIVO and not self._has_begun
+        return bool(event.carrier_ref) and (is_first or is_request)
 
     def _tell(self, event: ev.Event) -> None:
         tell(self._room.bus, event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ from desktop_voice.telephony.deliveries import Deliveries
 from desktop_voice.telephony.entry import ExpectedStream
 from desktop_voice.telephony.failures import tell
 from desktop_voice.telephony.gather_session import GatherSession
+from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Admission as InboundVerdict
 from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Trust
 from desktop_voice.telephony.live_call import CallRoom, LiveCall
@@ -56,6 +58,7 @@ from desktop_voice.telephony.turn_engine import TurnEngines
 _log = structlog.get_logger()
 
 _QUIT_S = 5.0
+_REMEMBERED = 1000
 _BEGINNINGS = frozenset(
     {CarrierEventKind.QUEUED, CarrierEventKind.RINGING, CarrierEventKind.ANSWERED}
 )
@@ -98,7 +101,7 @@ class CallManager:
         self._pairing = Pairing(store, clock)
         self._deliveries = Deliveries(store)
         self._live: dict[str, LiveCall] = {}
-        self._begun: set[str] = set()
+        self._begun: deque[str] = deque(maxlen=_REMEMBERED)
         self._orders = Orders(store, clock, lambda: self._settings, lambda: self._engines.can_talk)
         self._admitting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -343,10 +346,12 @@ class CallManager:
         return ()
 
     async def _hang_up_stray(self, carrier: Carrier, carrier_ref: str) -> None:
-        try:
-            await carrier.hang_up(carrier_ref)
-        except PhoneError as error:
-            self._bus.publish(ev.ErrorRaised.of(error))
+        await hang_up_for_certain(
+            carrier,
+            carrier_ref,
+            self._settings.limits.max_call_duration_s,
+            lambda error: tell(self._bus, ev.ErrorRaised.of(error)),
+        )
 
     async def _take(
         self, carrier: Carrier, event: CarrierEvent
@@ -431,7 +436,7 @@ class CallManager:
     def _begin(self, call: Call, carrier: Carrier) -> LiveCall:
         live = LiveCall(call, carrier, self._room)
         self._live[call.id] = live
-        self._begun.add(call.id)
+        self._begun.append(call.id)
         tell(self._bus, ev.CallChanged(call))
         return live
 

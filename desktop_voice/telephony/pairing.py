@@ -98,16 +98,18 @@ class Pairing:
             waiting.number, self._clock.now() - DAY, TRIES_PER_NUMBER, TRIES_IN_ALL
         )
         if not is_counted:
-            self.end(call_id)
+            self._open.pop(call_id, None)
             return PairingVerdict.LOCKED
         if hmac.compare_digest(code, waiting.code) and self._open.get(call_id) is waiting:
-            self.end(call_id)
+            self._open.pop(call_id, None)
             return PairingVerdict.RIGHT
         return PairingVerdict.WRONG if waiting.tries_left > 0 else PairingVerdict.LOCKED
 
-    def end(self, call_id: str) -> None:
-        """Make a call's code void."""
-        self._open.pop(call_id, None)
+    def end(self, call_id: str, code: str) -> None:
+        """Make a call's code void, if it is still this one."""
+        kept = self._open.get(call_id)
+        if kept is not None and kept.code == code:
+            del self._open[call_id]
 
 
 def read_code(said: str) -> str | None:

@@ -40,6 +40,7 @@ class PairingSession:
         self._around = around
         self._pairing = pairing
         self._let_in = let_in
+        self._code = ""
         self._turn = ""
         self._digits = ""
         self._silences = 0
@@ -54,6 +55,7 @@ class PairingSession:
             code = await self._pairing.begin(call.id, call.number)
         except StoreError as error:
             return self._fail(error)
+        self._code = code or ""
         if code is None:
             return self._refuse(phrases.NO_MORE_TRIES)
         self._around.bus.publish(ev.PairingRequested(call.id, call.number, code))
@@ -90,7 +92,7 @@ class PairingSession:
 
     async def close(self) -> None:
         """The call is over."""
-        self._pairing.end(self._around.handle.call.id)
+        self._pairing.end(self._around.handle.call.id, self._code)
 
     @property
     def waits_for_owner(self) -> bool:

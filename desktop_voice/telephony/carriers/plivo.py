@@ -84,7 +84,6 @@ class PlivoCarrier:
         self._sleep = sleep
         self._webhooks = PlivoWebhooks(credentials)
         self._placed: deque[str] = deque(maxlen=_REMEMBERED)
-        self.account = credentials.auth_id
         login = f"{credentials.auth_id}:{credentials.auth_token}".encode()
         self._http = CarrierHttp(
             self.name,

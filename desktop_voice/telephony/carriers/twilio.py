@@ -88,7 +88,6 @@ class TwilioCarrier:
         self._sleep = sleep
         self._webhooks = TwilioWebhooks(credentials, shared_keys)
         self._placed: deque[str] = deque(maxlen=_REMEMBERED)
-        self.account = credentials.account_sid
         login = f"{credentials.account_sid}:{credentials.auth_token}".encode()
         self._http = CarrierHttp(
             self.name,

@@ -112,7 +112,7 @@ async def test_a_call_from_the_wish_to_the_history(tmp_path: Path) -> None:
         lab, phone = one.lab, one.phone
         await asyncio.to_thread(phone.request_call, FAR, CallMode.CONVERSATION, "It is up.")
         approval = (await one.approval()).approval
-        assert (approval.order.origin, lab.carrier.asked) == ("window", [])
+        assert (approval.order.origin, lab.carrier.all("place")) == ("window", [])
         phone.settle_approval(approval.id, True)
         await lab.until(lambda: bool(lab.carrier.all("place")))
         (call,) = phone.calls
@@ -146,7 +146,7 @@ async def test_what_is_said_at_the_desk_asks_the_user_first(tmp_path: Path) -> N
         second = await one.lab.events.next(ev.ApprovalRequested, 2)
         assert second.approval.order.mode is CallMode.CONVERSATION
         await asyncio.sleep(200)
-        assert one.lab.carrier.asked == []
+        assert one.lab.carrier.all("place") == []
 
 
 @virtual

@@ -96,8 +96,8 @@ async def test_a_code_lives_ten_minutes(pairing: Pairing, clock: VirtualClock) -
 
 async def test_a_code_ends_with_its_call(pairing: Pairing) -> None:
     code = await begun(pairing)
-    pairing.end("c1")
-    pairing.end("c1")
+    pairing.end("c1", code)
+    pairing.end("c1", code)
     assert await pairing.attempt("c1", code) is LOCKED
 
 
