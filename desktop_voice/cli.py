@@ -19,7 +19,6 @@ from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.event_json import event_to_json
 from desktop_voice.core.events import Event
 
-
 _OWN_LINES = ("desk", "file")
 
 
