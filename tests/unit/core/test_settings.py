@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from desktop_voice.core.settings import SCHEMA_VERSION, Section, Settings
+from desktop_voice.core.setting_types import Section
+from desktop_voice.core.settings import SCHEMA_VERSION, Settings
 
 SECTIONS: dict[str, type[Section]] = {
     name: field.annotation
