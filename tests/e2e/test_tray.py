@@ -30,7 +30,14 @@ async def test_the_menu_mutes_for_real_opens_the_window_talks_and_quits(
             await app.until("state", state="armed", muted=False)
             assert await icon.tool_tip() == "Desktop Voice: Ready"
             labels = [entry.label for entry in await icon.entries()]
-            assert labels == ["Talk", "Mute microphone", "Open Desktop Voice", "Settings", "Quit"]
+            assert labels == [
+                "Talk",
+                "Mute microphone",
+                "Calls",
+                "Open Desktop Voice",
+                "Settings",
+                "Quit",
+            ]
             assert await readers(sound, app.pid) == 1
 
             await icon.click("Mute microphone")
