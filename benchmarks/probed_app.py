@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import time
+from typing import Any
 from unittest.mock import patch
 
 from PySide6.QtCore import QEvent, QObject, QSocketNotifier, Qt, QTimer, Signal
@@ -90,9 +91,13 @@ def main() -> int:
 
     class ProbedShell(Shell):
         def __init__(
-            self, control: AssistantControl, bus: EventBus, settings_store: SettingsStore
+            self,
+            control: AssistantControl,
+            bus: EventBus,
+            settings_store: SettingsStore,
+            **parts: Any,  # noqa: ANN401 - whatever the shell takes
         ) -> None:
-            super().__init__(control, bus, settings_store)
+            super().__init__(control, bus, settings_store, **parts)
             probes.append(Probe(bus, self))
 
     with patch.object(app, "Shell", ProbedShell):
