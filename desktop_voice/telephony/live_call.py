@@ -29,18 +29,15 @@ from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.addresses import at, call_webhook
-from desktop_voice.telephony.carriers.carrier import (
-    Carrier,
-    CarrierEvent,
-    CarrierEventKind,
-)
+from desktop_voice.telephony.carriers.carrier import Carrier, CarrierEvent, CarrierEventKind
 from desktop_voice.telephony.end_watch import EndWatch, ended
 from desktop_voice.telephony.failures import as_error, tell
 from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Trust
 from desktop_voice.telephony.recorder import Recorder
 from desktop_voice.telephony.session import Session
-from desktop_voice.telephony.step_runner import SLOWEST_CHARS_PER_S, StepRunner
+from desktop_voice.telephony.speech_pace import SpeechPace
+from desktop_voice.telephony.step_runner import StepRunner
 from desktop_voice.telephony.steps import HangUp, Pause, Redirect, Say, Step
 
 _log = structlog.get_logger()
@@ -423,7 +420,7 @@ class LiveCall:
         self._planned = EndReason.ENGINE_FAILED
         try:
             await self.perform([Say(phrases.GIVING_UP), HangUp()])
-            async with asyncio.timeout(len(phrases.GIVING_UP) / SLOWEST_CHARS_PER_S):
+            async with asyncio.timeout(SpeechPace().longest_s(phrases.GIVING_UP)):
                 await self.over.wait()
         except (PhoneError, TimeoutError):
             pass

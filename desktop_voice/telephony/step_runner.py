@@ -8,17 +8,19 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.telephony import addresses
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
 from desktop_voice.telephony.failures import as_error
+from desktop_voice.telephony.speech_pace import SpeechPace
 from desktop_voice.telephony.steps import ConnectStream, Gather, Pause, Redirect, Say, Step
 
 _log = structlog.get_logger()
 
-SLOWEST_CHARS_PER_S = 8.0
-_SPOKEN_GRACE_S = 4.0
-_SILENCE_S = 8.0
+_SILENCE_S = 5.0
+_BREAK_S = 3.5
+"""What was begun to be said and does not go on, nor end: the rest of it was not told here."""
+_MOST_UNTOLD = 2
 
 
 class StepRunner:
@@ -26,7 +28,9 @@ class StepRunner:
 
     A carrier with XML asks for further steps when a document says so, and tells when a gather heard
     nothing. Here both are made from the carrier's "finished speaking" and a clock, so that sessions
-    need not know the difference.
+    need not know the difference. A prompt whose end is never told was followed by an answer that
+    is not told either: the session is told of silence at once, and the second time in a row that
+    nothing comes from the carrier any more.
 
     Args:
         perform: Hands a step and its nonce to the carrier; returns what is left of it once the
@@ -48,6 +52,8 @@ class StepRunner:
         self._on_failure = on_failure
         self._task: asyncio.Task[None] | None = None
         self._turn = ""
+        self._pace = SpeechPace()
+        self._untold = 0
         self._spoken = asyncio.Event()
         self._stirred = asyncio.Event()
         self.is_speaking = False
@@ -66,11 +72,13 @@ class StepRunner:
 
     def spoken(self, turn: str) -> None:
         """The carrier finished the speech that was given the nonce ``turn``."""
+        self._untold = 0
         if turn == self._turn:
             self._spoken.set()
 
     def stirred(self) -> None:
         """The far end makes itself heard: the gather is not silent."""
+        self._untold = 0
         self._stirred.set()
 
     async def _run(self, steps: list[Step]) -> None:
@@ -92,6 +100,7 @@ class StepRunner:
             case Say(text):
                 return await self._speak(text, step)
             case Gather(prompt=prompt):
+                self._stirred.clear()
                 rest = await self._speak(prompt, step)
                 if not rest:
                     await self._listen(step)
@@ -111,23 +120,40 @@ class StepRunner:
         if not text:
             return rest
         self.is_speaking = True
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         try:
-            async with asyncio.timeout(len(text) / SLOWEST_CHARS_PER_S + _SPOKEN_GRACE_S):
+            async with asyncio.timeout(self._pace.longest_s(text)):
                 await self._spoken.wait()
+            self._pace.took(text, loop.time() - began_s)
         except TimeoutError:
-            _log.warning("carrier never said that it finished speaking")
+            self._untold += 1
+            _log.warning("carrier never said that it finished speaking", times=self._untold)
         self.is_speaking = False
         return rest
 
     async def _listen(self, gather: Gather) -> None:
-        while True:
+        if self._untold >= _MOST_UNTOLD:
+            raise _nothing_is_told()
+        patience_s = _BREAK_S if self._stirred.is_set() else _SILENCE_S
+        while not self._untold:
             self._stirred.clear()
             try:
-                async with asyncio.timeout(_SILENCE_S):
+                async with asyncio.timeout(patience_s):
                     await self._stirred.wait()
             except TimeoutError:
                 break
+            patience_s = _BREAK_S
         await self._emit(CarrierEventKind.SILENCE, gather.turn)
 
     async def _emit(self, kind: CarrierEventKind, turn: str) -> None:
         await self._deliver(CarrierEvent(kind, self._carrier_ref(), "", turn=turn))
+
+
+def _nothing_is_told() -> PhoneError:
+    return PhoneError(
+        "PHONE-07",
+        "The carrier does not tell this app any more what happens on the call.",
+        "Check the tunnel and the public address; the next call may work again.",
+        retryable=True,
+    )

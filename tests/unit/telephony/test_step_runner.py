@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
+
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.telephony.addresses import at, call_webhook
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
@@ -103,13 +105,61 @@ async def test_a_gather_that_hears_nothing_tells_of_silence_once() -> None:
         one.runner.run([GATHER])
         await asyncio.sleep(0.01)
         await one.spoken()
-        await asyncio.sleep(7)
+        await asyncio.sleep(4)
         one.runner.stirred()
-        await asyncio.sleep(7)
+        await asyncio.sleep(3)
         assert one.events == []
         await asyncio.sleep(20)
         (event,) = one.events
         assert (event.kind, event.turn) == (CarrierEventKind.SILENCE, "turn-1")
+
+
+@virtual
+async def test_a_prompt_whose_end_is_not_told_is_followed_by_silence_at_once() -> None:
+    async with stage() as one:
+        one.runner.run([GATHER])
+        await asyncio.sleep(4)
+        (event,) = one.events
+        assert (event.kind, event.turn) == (CarrierEventKind.SILENCE, "turn-1")
+        assert one.failures == []
+
+
+@virtual
+async def test_a_carrier_that_tells_nothing_twice_in_a_row_has_failed() -> None:
+    async with stage() as one:
+        one.runner.run([GATHER])
+        await asyncio.sleep(4)
+        one.runner.run([GATHER])
+        await asyncio.sleep(4)
+        assert len(one.events) == 1
+        assert one.failures == ["PHONE-07"]
+
+
+@virtual
+@pytest.mark.parametrize("sign", ["spoken", "stirred"])
+async def test_any_sign_of_the_carrier_makes_up_for_what_was_not_told(sign: str) -> None:
+    async with stage() as one:
+        one.runner.run([GATHER])
+        await asyncio.sleep(4)
+        if sign == "spoken":
+            one.runner.spoken("some former speech")
+        else:
+            one.runner.stirred()
+        one.runner.run([GATHER])
+        await asyncio.sleep(4)
+        assert len(one.events) == 2
+        assert one.failures == []
+
+
+@virtual
+async def test_words_that_break_off_are_waited_for_less_long() -> None:
+    async with stage() as one:
+        one.runner.run([GATHER])
+        await asyncio.sleep(0.01)
+        await one.spoken()
+        one.runner.stirred()
+        await asyncio.sleep(3.6)
+        assert [event.kind for event in one.events] == [CarrierEventKind.SILENCE]
 
 
 @virtual
