@@ -12,6 +12,7 @@ from typing import Literal
 from desktop_voice.core.approvals import Approval, ApprovalOutcome
 from desktop_voice.core.calls import Call
 from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.reach import Reach
 from desktop_voice.core.states import AssistantState
 
 
@@ -191,6 +192,22 @@ class PhoneStatusChanged(Event):
     is_set_up: bool
     is_reachable: bool
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReachChanged(Event):
+    """How a caller gets through to this machine now, hop by hop."""
+
+    reach: Reach
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress(Event):
+    """A program or a model is being fetched; ``total_bytes`` is 0 while it is not known."""
+
+    name: str
+    done_bytes: int
+    total_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,33 @@ class InboundPolicy(StrEnum):
     OPEN = "open"
 
 
+class TunnelChoice(StrEnum):
+    """How the carrier reaches this machine when there is no public address of its own."""
+
+    CLOUDFLARED = "cloudflared"
+    NGROK = "ngrok"
+    TAILSCALE = "tailscale"
+    NONE = "none"
+
+
+class TunnelProtocol(StrEnum):
+    """How cloudflared talks to its network."""
+
+    AUTO = "auto"
+    QUIC = "quic"
+    HTTP2 = "http2"
+
+
+class AwayChoice(StrEnum):
+    """What callers get while this app does not run."""
+
+    RESTORE = "restore"
+    MESSAGE = "message"
+    FORWARD = "forward"
+    VOICEMAIL = "voicemail"
+    ADDRESS = "address"
+
+
 def _public_url(value: str) -> str:
     if value and not value.startswith("https://"):
         raise ValueError("must start with https://, or be empty")
@@ -262,6 +289,70 @@ class CallLimitSettings(Section):
             if not re.fullmatch(r"[A-Z]{2}", value, re.ASCII):
                 raise ValueError("must be two capital letters, like US or DE")
         return values
+
+
+class TunnelSettings(Section):
+    """How the carrier reaches this machine."""
+
+    provider: TunnelChoice = Field(
+        TunnelChoice.CLOUDFLARED,
+        title="Tunnel",
+        description="cloudflared needs no account; a public address of your own wins over any.",
+    )
+    cloudflare_hostname: ShortText = Field(
+        "",
+        title="Cloudflare hostname",
+        description="Of your named tunnel, like phone.example.com; its token belongs in the vault "
+        "as cloudflare_tunnel_token. Empty: a quick tunnel with a new name at each start.",
+    )
+    protocol: TunnelProtocol = Field(
+        TunnelProtocol.AUTO,
+        title="Protocol of cloudflared",
+        description="“http2” uses TCP, for networks that block UDP.",
+    )
+    ngrok_domain: ShortText = Field(
+        "",
+        title="Domain at ngrok",
+        description="Your domain at ngrok; its token belongs in the vault as ngrok_authtoken.",
+    )
+
+    @field_validator("cloudflare_hostname", "ngrok_domain")
+    @classmethod
+    def _check_hostname(cls, value: str) -> str:
+        value = value.strip().lower().rstrip(".")
+        label = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+        if value and not re.fullmatch(rf"(?:{label}\.)+{label}", value, re.ASCII):
+            raise ValueError("must be a name like phone.example.com, or be empty")
+        return value
+
+
+class AwaySettings(Section):
+    """What callers get while this app does not run."""
+
+    choice: AwayChoice = Field(
+        AwayChoice.RESTORE,
+        title="While the app is closed",
+        description="“restore” gives the number back what stood there before; a message, a "
+        "forward or a voicemail needs a carrier that can do it by itself.",
+    )
+    message: ShortText = Field(
+        "Nobody can take your call right now. Please try again later.",
+        title="Message",
+        description="What “message” says.",
+    )
+    forward_to: Number = Field(
+        "",
+        title="Forward to",
+        description="Where “forward” sends callers, like +14155550123.",
+    )
+    email: ShortText = Field(
+        "", title="Voicemail to", description="The e-mail address that “voicemail” sends to."
+    )
+    address: Annotated[ShortText, AfterValidator(_public_url)] = Field(
+        "",
+        title="Webhook while away",
+        description="An https address of yours that answers the carrier, for “address”.",
+    )
 
 
 class ServerSettings(Section):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from desktop_voice.core.approvals import Approval
-from desktop_voice.core.calls import Call, CallMode, TranscriptLine
+from desktop_voice.core.calls import Call, CallMode, CarrierName, TranscriptLine
 from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
 from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
 
@@ -279,6 +280,25 @@ class PhoneControl(Protocol):
 
     def rehearse(self, carrier: str) -> None:
         """Place a whole call with the carrier on this machine; it shows up like any other."""
+
+    @property
+    def reach(self) -> Reach:
+        """How callers get through, as last published by ``ReachChanged``."""
+
+    def numbers(self, carrier: CarrierName) -> Future[list[NumberChoice]]:
+        """The voice numbers of the account whose keys are in the vault."""
+
+    def set_up(self, wish: SetUpWish) -> Future[Reach]:
+        """Make the number work as ``wish`` says; each hop's report comes as ``ReachChanged``.
+
+        A hop that fails is in the result, not an error; a set-up under way is given up first.
+        """
+
+    def check_reach(self) -> None:
+        """Look at every hop again; ``ReachChanged`` follows, hop by hop."""
+
+    def repair(self, fix: Fix) -> None:
+        """Do what the button beside a hop says, where that needs nothing of the user."""
 
     def apply_settings(self, settings: Settings) -> None:
         """Use ``settings`` for new calls from now on."""

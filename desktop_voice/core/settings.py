@@ -12,10 +12,12 @@ from enum import StrEnum
 from pydantic import Field, field_validator
 
 from desktop_voice.core.phone_settings import (
+    AwaySettings,
     CallLimitSettings,
     InboundSettings,
     PhoneSettings,
     ServerSettings,
+    TunnelSettings,
 )
 from desktop_voice.core.setting_types import Section, ShortText
 
@@ -329,6 +331,8 @@ class Settings(Section):
     phone: PhoneSettings = Field(default_factory=PhoneSettings, title="Phone")
     inbound: InboundSettings = Field(default_factory=InboundSettings, title="Incoming calls")
     limits: CallLimitSettings = Field(default_factory=CallLimitSettings, title="Limits of calls")
+    tunnel: TunnelSettings = Field(default_factory=TunnelSettings, title="Tunnel")
+    away: AwaySettings = Field(default_factory=AwaySettings, title="While the app is closed")
     server: ServerSettings = Field(default_factory=ServerSettings, title="Server")
     logs: LogSettings = Field(default_factory=LogSettings, title="Logs")
 

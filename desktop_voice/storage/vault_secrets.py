@@ -27,6 +27,8 @@ KNOWN_NAMES = (
     "plivo_auth_id",
     "plivo_auth_token",
     "plivo_phone_number",
+    "cloudflare_tunnel_token",
+    "ngrok_authtoken",
     "deepgram_api_key",
     "cartesia_api_key",
 )

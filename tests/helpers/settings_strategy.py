@@ -22,6 +22,10 @@ _WRITTEN = {
     "public_url": st.one_of(
         st.just(""), st.from_regex(r"https://[a-z]{1,12}\.example", fullmatch=True)
     ),
+    "cloudflare_hostname": st.sampled_from(["", "phone.example.com"]),
+    "ngrok_domain": st.sampled_from(["", "calm-fox.ngrok.app"]),
+    "forward_to": st.one_of(st.just(""), _NUMBERS),
+    "address": st.sampled_from(["", "https://away.example/answer"]),
     "language": st.sampled_from(["en-US", "de-DE", "en", "fil-PH"]),
     "allow_from": st.lists(_NUMBERS, max_size=4),
     "other_regions": st.lists(_REGIONS, max_size=4),

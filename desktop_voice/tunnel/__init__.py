@@ -1,0 +1,1 @@
+"""Tunnels: ways from a public address to this machine."""
