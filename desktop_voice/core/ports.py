@@ -231,6 +231,32 @@ class CallActions(Protocol):
         """Return calls, newest first, whose number or transcript has ``words``; page by id."""
 
 
+class PhoneSetUp(Protocol):
+    """Setting the phone up by talking: on the media loop, raising ``DesktopVoiceError``."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in use."""
+
+    def missing_secrets(self, carrier: CarrierName) -> tuple[str, ...]:
+        """Return the vault's names of the carrier's keys that are not there yet, in order."""
+
+    async def keep_secret(self, name: str, value: str) -> None:
+        """Put a key into the vault; it makes one that the keyring opens if there is none."""
+
+    async def numbers(self, carrier: CarrierName) -> list[NumberChoice]:
+        """Return the voice numbers of the account."""
+
+    def change(self, section: str, field: str, value: object) -> None:
+        """Change a setting for good; raises ``pydantic.ValidationError``."""
+
+    async def set_up(self, wish: SetUpWish) -> Reach:
+        """Make the number work as ``wish`` says; a hop that fails is in the result."""
+
+    async def check(self) -> Reach:
+        """Look at every hop."""
+
+
 class PhoneControl(Protocol):
     """The phone as the interface sees it.
 
