@@ -195,6 +195,13 @@ class PhoneStatusChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsWanted(Event):
+    """Several settings are in use from now on, and are to be kept: section, field and value."""
+
+    changes: tuple[tuple[str, str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReachChanged(Event):
     """How a caller gets through to this machine now, hop by hop."""
 

@@ -11,7 +11,10 @@ from desktop_voice.core.phone_settings import InboundPolicy, TunnelChoice
 
 
 class Hop(StrEnum):
-    """What must be right for a call to come in, in the order in which it is checked."""
+    """What must be right for a call to come in, in the order in which it is checked.
+
+    The number comes after the round trip: it is never sent to an address that was not proven.
+    """
 
     KEYS = "keys"
     LOGIN = "login"
@@ -22,9 +25,9 @@ class Hop(StrEnum):
     TUNNEL = "tunnel"
     DNS = "dns"
     TLS = "tls"
-    NUMBER_WEBHOOK = "number_webhook"
     ROUND_TRIP = "round_trip"
     MEDIA = "media"
+    NUMBER_WEBHOOK = "number_webhook"
     POLICY = "policy"
     ENGINES = "engines"
     CALL = "call"
@@ -45,9 +48,9 @@ _NAMES = {
     Hop.TUNNEL: "Tunnel",
     Hop.DNS: "Public name",
     Hop.TLS: "Certificate",
-    Hop.NUMBER_WEBHOOK: "Webhook",
     Hop.ROUND_TRIP: "Round trip",
     Hop.MEDIA: "Sound",
+    Hop.NUMBER_WEBHOOK: "Webhook",
     Hop.POLICY: "Who may call",
     Hop.ENGINES: "Engines",
     Hop.CALL: "First call",

@@ -7,7 +7,9 @@ The settings page is generated from it. ``title`` is the label, ``description`` 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import TypeAlias
 
 from pydantic import Field, field_validator
 
@@ -22,6 +24,9 @@ from desktop_voice.core.phone_settings import (
 from desktop_voice.core.setting_types import Section, ShortText
 
 SCHEMA_VERSION = 1
+
+SettingChange: TypeAlias = tuple[str, str, object]
+"""A section, a field of it, and its new value."""
 
 
 class Theme(StrEnum):
@@ -342,6 +347,15 @@ class Settings(Section):
         Raises:
             pydantic.ValidationError: The value is outside the field's limits.
         """
+        return self.with_values(((section, field, value),))
+
+    def with_values(self, changes: Iterable[SettingChange]) -> Settings:
+        """Return settings with several values changed at once.
+
+        Raises:
+            pydantic.ValidationError: A value is outside its field's limits.
+        """
         data = self.model_dump()
-        data[section][field] = value
+        for section, field, value in changes:
+            data[section][field] = value
         return Settings.model_validate(data)
