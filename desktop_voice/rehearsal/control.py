@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from desktop_voice.core.errors import CommandError, DesktopVoiceError
+from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.carrier_voice import CarrierVoice
 from desktop_voice.rehearsal.carriers import CARRIERS
+from desktop_voice.rehearsal.command_fields import take_text, wrong_command
 from desktop_voice.rehearsal.dialect import Dialect, Exchange
 from desktop_voice.rehearsal.far_end import FarEnd
 from desktop_voice.rehearsal.far_end_plan import read_plan
@@ -20,6 +21,7 @@ from desktop_voice.rehearsal.reports import Report, Reporter
 from desktop_voice.rehearsal.speech_engines import SpeechEngines
 from desktop_voice.rehearsal.tunnel import Tunnel
 from desktop_voice.rehearsal.twilio_dialect import TwilioDialect
+from desktop_voice.rehearsal.world import Handler, World
 
 _STALLED_REST_S = 60.0
 
@@ -30,7 +32,8 @@ class Control:
     def __init__(self, sink: Callable[[Report], None]) -> None:
         self._reports = Reporter(sink)
         self._faults = Faults()
-        self._tunnel = Tunnel()
+        self._world = World(self._reports)
+        self._tunnel = Tunnel(self._world.way)
         self._engines = SpeechEngines()
         self._network = Network(self._reports, self._far_end)
         exchange = Exchange(
@@ -46,7 +49,7 @@ class Control:
         self.port = 0
 
     async def __aenter__(self) -> Control:
-        """Serve the REST APIs on a free port of 127.0.0.1 and report ``ready``."""
+        """Serve the REST APIs and the public side on free ports of 127.0.0.1; report ``ready``."""
         app = web.Application()
         for dialect in self._dialects.values():
             inner = web.Application(middlewares=[self._trouble(dialect)])
@@ -58,6 +61,8 @@ class Control:
         await site.start()
         await self._engines.load()
         self.port = self._runner.addresses[0][1]
+        api = f"http://127.0.0.1:{self.port}"
+        await self._world.open({name: f"{api}/{name}" for name in self._dialects})
         self._reports.report("ready", self._card())
         return self
 
@@ -68,6 +73,7 @@ class Control:
             await dialect.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        await self._world.close()
         self._engines.close()
 
     def do(self, command: Mapping[str, object]) -> None:
@@ -75,7 +81,8 @@ class Control:
 
         Both repeat the command's ``id``, if it has one.
         """
-        handlers: dict[object, Callable[[dict[str, object]], Report | None]] = {
+        handlers: dict[str, Handler] = {
+            **self._world.commands,
             "tunnel": self._open_tunnel,
             "far_end": self._expect_far_end,
             "dial": self._dial,
@@ -90,7 +97,7 @@ class Control:
         try:
             handler = handlers.get(kind) if isinstance(kind, str) else None
             if handler is None:
-                raise _wrong(f"there is no command {kind!r}")
+                raise wrong_command(f"there is no command {kind!r}")
             result = handler(fields)
         except DesktopVoiceError as error:
             what = {"code": error.code, "what": error.what, "do": error.do}
@@ -99,23 +106,23 @@ class Control:
             self._reports.report("done", {"id": number, "do": kind, **(result or {})})
 
     def _open_tunnel(self, fields: dict[str, object]) -> None:
-        base, origin = _take(fields, "public_base"), _take(fields, "origin")
+        base, origin = take_text(fields, "public_base"), take_text(fields, "origin")
         if not base.startswith("https://") or not origin.startswith("http://127.0.0.1:"):
-            raise _wrong("a tunnel leads from https:// to http://127.0.0.1:")
+            raise wrong_command("a tunnel leads from https:// to http://127.0.0.1:")
         self._tunnel.open(base, origin)
 
     def _expect_far_end(self, fields: dict[str, object]) -> None:
-        number = _take(fields, "number")
+        number = take_text(fields, "number")
         if not is_e164(number):
-            raise _wrong("number is not E.164")
+            raise wrong_command("number is not E.164")
         self._network.expect_callee(number, read_plan(fields))
 
     def _dial(self, fields: dict[str, object]) -> Report:
         dialect = self._dialect(fields)
-        caller, called = _take(fields, "from"), _take(fields, "to")
-        stir = _take(fields, "stir") if "stir" in fields else ""
+        caller, called = take_text(fields, "from"), take_text(fields, "to")
+        stir = take_text(fields, "stir") if "stir" in fields else ""
         if called != dialect.number:
-            raise _wrong(f"{dialect.name}'s number is {dialect.number}")
+            raise wrong_command(f"{dialect.name}'s number is {dialect.number}")
         call = self._network.call_in(
             dialect, dialect.new_ref(), caller, called, plan=read_plan(fields), stir=stir
         )
@@ -123,30 +130,33 @@ class Control:
 
     def _fault(self, fields: dict[str, object]) -> None:
         dialect = self._dialect(fields)
-        where, kind = _take(fields, "where"), _take(fields, "kind")
+        where, kind = take_text(fields, "where"), take_text(fields, "kind")
         count, after_ms = fields.pop("count", 1), fields.pop("after_ms", 0)
         if not isinstance(count, int) or not isinstance(after_ms, int) or fields:
-            raise _wrong("a fault has a where, a kind, a count and an after_ms in milliseconds")
+            raise wrong_command(
+                "a fault has a where, a kind, a count and an after_ms in milliseconds"
+            )
         for known_where, kinds in POSSIBLE.items():
             for known_kind in kinds:
                 if (known_where, known_kind) == (where, kind):
                     self._faults.add(Fault(dialect.name, known_where, known_kind, count, after_ms))
                     return
-        raise _wrong(f"nothing of the kind {kind} can go wrong at {where}")
+        raise wrong_command(f"nothing of the kind {kind} can go wrong at {where}")
 
     def _forget_faults(self, _fields: dict[str, object]) -> None:
         self._faults.forget()
+        self._world.forget_faults()
 
     def _far_hang_up(self, fields: dict[str, object]) -> None:
-        call = self._network.calls.get(_take(fields, "ref"))
+        call = self._network.calls.get(take_text(fields, "ref"))
         if call is None:
-            raise _wrong("there is no such call")
+            raise wrong_command("there is no such call")
         call.far_hangs_up()
 
     def _sign_with(self, fields: dict[str, object]) -> None:
-        scheme = _take(fields, "scheme")
+        scheme = take_text(fields, "scheme")
         if scheme not in ("HMAC_SHA1", "HMAC_SHA256"):
-            raise _wrong("a scheme is HMAC_SHA1 or HMAC_SHA256")
+            raise wrong_command("a scheme is HMAC_SHA1 or HMAC_SHA256")
         self._twilio().account.sign_with_shared_key = scheme == "HMAC_SHA256"
 
     def _list_calls(self, _fields: dict[str, object]) -> None:
@@ -154,9 +164,9 @@ class Control:
         self._reports.report("calls", {"calls": calls})
 
     def _dialect(self, fields: dict[str, object]) -> Dialect:
-        name = _take(fields, "carrier")
+        name = take_text(fields, "carrier")
         if name not in self._dialects:
-            raise _wrong(f"there is no carrier {name}")
+            raise wrong_command(f"there is no carrier {name}")
         return self._dialects[name]
 
     def _twilio(self) -> TwilioDialect:
@@ -174,6 +184,7 @@ class Control:
             "credentials": {name: d.credentials for name, d in self._dialects.items()},
             "numbers": {name: d.number for name, d in self._dialects.items()},
             "shared_keys": {"twilio": {"key_id": key.key_id, "secret": key.secret}},
+            "world": str(self._world.file),
         }
 
     def _trouble(self, dialect: Dialect) -> Callable[..., Awaitable[web.StreamResponse]]:
@@ -221,18 +232,3 @@ class Control:
             what = f"the API has no {request.method} {request.path}"
             self._reports.violation(dialect.name, what)
             return dialect.refusal(404)
-
-
-def _take(fields: dict[str, object], name: str) -> str:
-    value = fields.pop(name, None)
-    if not isinstance(value, str):
-        raise _wrong(f"{name} is missing or not a text")
-    return value
-
-
-def _wrong(what: str) -> CommandError:
-    return CommandError(
-        "REHEARSE-02",
-        f"The rehearsal does not understand the command: {what}.",
-        "Correct the command; docs/rehearsal.md lists them.",
-    )

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from desktop_voice.core.errors import CommandError
@@ -28,12 +29,14 @@ class RehearsalCard:
         credentials: By carrier, under the vault's names; made for this run only.
         numbers: By carrier, the number in E.164 that the app owns.
         shared_keys: By carrier, ``key_id`` and ``secret`` of the key that ``sign_with`` turns on.
+        world: The file that tells other processes how to reach the public side; gone at the end.
     """
 
     port: int
     credentials: dict[str, dict[str, str]]
     numbers: dict[str, str]
     shared_keys: dict[str, dict[str, str]]
+    world: Path
 
     def api_base(self, carrier: str) -> str:
         """Return what stands for the carrier's own API, such as ``https://api.twilio.com``."""
@@ -92,7 +95,11 @@ class RehearsalProcess:
             await self.stop()
             raise
         self._card = RehearsalCard(
-            ready["port"], ready["credentials"], ready["numbers"], ready["shared_keys"]
+            ready["port"],
+            ready["credentials"],
+            ready["numbers"],
+            ready["shared_keys"],
+            Path(ready["world"]),
         )
         return self
 
@@ -119,6 +126,32 @@ class RehearsalProcess:
     async def tunnel(self, public_base: str, origin: str) -> None:
         """Lead from the public base (``https://...``) to the app (``http://127.0.0.1:PORT``)."""
         await self.send("tunnel", public_base=public_base, origin=origin)
+
+    async def named_tunnel(self, host: str, origin: str = "") -> str:
+        """Make a named tunnel for ``host``; return the token that cloudflared runs it with.
+
+        ``origin`` is where its dashboard sends visitors; empty: where the program says.
+        """
+        fields = {"host": host, "origin": origin}
+        return str((await self.send("named_tunnel", **fields))["token"])
+
+    async def tunnels(self) -> list[Report]:
+        """Return the tunnels that programs hold now: host, kind, origin, connected, visits."""
+        return list((await self.send("tunnels"))["tunnels"])
+
+    async def edge_fault(
+        self, kind: str, *, host: str = "", count: int = 0, after_ms: int = 0
+    ) -> None:
+        """Let something go wrong on the public side; see ``rehearsal/edge_faults.py``.
+
+        Args:
+            kind: What.
+            host: Whose public name; empty: everyone's.
+            count: How many times; 0: until :meth:`forget_faults`.
+            after_ms: How long, where that means something.
+        """
+        fields = {"host": host, "count": count, "after_ms": after_ms}
+        await self.send("edge_fault", kind=kind, **fields)
 
     async def far_end(self, number: str, **plan: object) -> None:
         """Say how ``number`` behaves when the app calls it; the fields are ``FarEndPlan``'s."""

@@ -17,6 +17,7 @@ from yarl import URL
 
 from desktop_voice.audio.frames import FRAME_MS, Pcm
 from desktop_voice.rehearsal.call import Digit, NetworkCall
+from desktop_voice.rehearsal.edge_carrier import why_unreached
 from desktop_voice.rehearsal.faults import Fault, Faults, Where
 from desktop_voice.rehearsal.reports import Reporter
 from desktop_voice.rehearsal.tunnel import Tunnel
@@ -135,7 +136,7 @@ class StreamClient:
         if local is None:
             self._violation(f"a stream's address is not below the public base: {url}")
             return StreamEnd("failed", connected=False)
-        session = aiohttp.ClientSession()
+        session = self._tunnel.session()
         try:
             socket = await asyncio.wait_for(
                 session.ws_connect(
@@ -149,9 +150,11 @@ class StreamClient:
             )
         except aiohttp.WSServerHandshakeError as error:
             await session.close()
+            self._report_refusal(error.status)
             return StreamEnd("failed", connected=False, status=error.status)
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError) as error:
             await session.close()
+            self._report_refusal(0, why_unreached(error))
             return StreamEnd("failed", connected=False)
         try:
             with self._measured():
@@ -264,6 +267,10 @@ class StreamClient:
                 "underruns": self._call.playout.underruns,
                 "lost": self.lost_frames,
             }
+
+    def _report_refusal(self, status: int, why: str = "") -> None:
+        fields = {"carrier": self._call.carrier, "ref": self._call.ref, "status": status}
+        self._reports.report("stream_refused", fields | ({"why": why} if why else {}))
 
     def _violation(self, what: str) -> None:
         self._reports.violation(self._call.carrier, what)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
+from desktop_voice.rehearsal.edge_carrier import why_unreached
 from desktop_voice.rehearsal.faults import Faults
 from desktop_voice.rehearsal.reports import Reporter
 from desktop_voice.rehearsal.tunnel import Tunnel
@@ -34,11 +35,14 @@ class WebhookReply:
         status: HTTP status; a redirect is not followed.
         content_type: Without parameters, lower case.
         body: At most 256 KiB.
+        why: Of status 0: ``timeout``, ``dns: ...``, ``tls: ...``, ``connection: ...``,
+            ``too long``, ``not the app's`` or ``fault: ...``.
     """
 
     status: int
     content_type: str = ""
     body: bytes = b""
+    why: str = ""
 
     @property
     def ok(self) -> bool:
@@ -120,15 +124,13 @@ class Webhooks:
         if fault.isdigit():
             reply = WebhookReply(int(fault))
         elif fault == "reset":
-            reply = WebhookReply(0)
+            reply = WebhookReply(0, why="fault: reset")
         else:
             reply = await self._attempt(url, request)
             if fault == "lost_reply":
-                reply = WebhookReply(0)
-        self._reports.report(
-            "webhook",
-            {"carrier": self._carrier, "event": event, "status": reply.status, "ref": ref},
-        )
+                reply = WebhookReply(0, why="fault: lost_reply")
+        fields = {"carrier": self._carrier, "event": event, "status": reply.status, "ref": ref}
+        self._reports.report("webhook", fields | ({"why": reply.why} if reply.why else {}))
         return reply
 
     async def _attempt(self, url: str, request: WebhookRequest) -> WebhookReply:
@@ -137,9 +139,9 @@ class Webhooks:
             self._reports.violation(
                 self._carrier, f"a webhook's address is not below the public base: {url}"
             )
-            return WebhookReply(0)
+            return WebhookReply(0, why="not the app's")
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DEADLINE_S))
+            self._session = self._tunnel.session(DEADLINE_S)
         headers = {"Host": local.host, **request.headers}
         try:
             async with self._session.request(
@@ -153,10 +155,10 @@ class Webhooks:
                 while len(body) <= _REPLY_LIMIT_BYTES and not response.content.at_eof():
                     body += await response.content.read(_REPLY_LIMIT_BYTES)
                 if len(body) > _REPLY_LIMIT_BYTES:
-                    return WebhookReply(0)
+                    return WebhookReply(0, why="too long")
                 return WebhookReply(response.status, response.content_type.lower(), body)
-        except (aiohttp.ClientError, TimeoutError):
-            return WebhookReply(0)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return WebhookReply(0, why=why_unreached(error))
 
     async def close(self) -> None:
         """Close the connections."""
