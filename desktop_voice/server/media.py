@@ -15,6 +15,7 @@ from aiohttp import WSMsgType, web
 
 from desktop_voice.dialogue.lines.media_socket import Encoding, MediaAudio, MediaEvent
 from desktop_voice.server.deadlines import connection_of
+from desktop_voice.server.probes import Echo, ProbeDesk
 from desktop_voice.server.refusal import Refusal
 from desktop_voice.server.strict_json import read_object
 from desktop_voice.telephony.carriers.carrier import (
@@ -32,6 +33,7 @@ PAYLOAD_BYTES = 8 * 1024
 SEND_BUFFER_BYTES = 1024 * 1024
 _HEARTBEAT_S = 20.0
 _GOODBYE_S = 0.25
+_MOST_ECHOES = 4
 _MOST_MALFORMED = 20
 _NEVER_DRAIN = 2**31
 _STREAM_ID_KEYS = ("streamSid", "stream_id", "streamId")
@@ -49,17 +51,24 @@ class MediaLimits:
 class MediaDoor:
     """Lets media sockets in; used on the media loop."""
 
-    def __init__(self, phone: PhoneEntry, limits: MediaLimits | None = None) -> None:
+    def __init__(
+        self,
+        phone: PhoneEntry,
+        limits: MediaLimits | None = None,
+        probes: ProbeDesk | None = None,
+    ) -> None:
         self._phone = phone
         self._limits = limits or MediaLimits()
+        self._probes = probes
         self._sockets: dict[str, AiohttpMediaSocket] = {}
+        self._echoes: set[Echo] = set()
         self.pending = 0
         """How many sockets are open whose start message has not come yet."""
 
     @property
     def open(self) -> int:
-        """How many sockets are open in all."""
-        return len(self._sockets)
+        """How many sockets are open in all, those of probes among them."""
+        return len(self._sockets) + len(self._echoes)
 
     async def serve(
         self, request: web.BaseRequest, ticket: str, handshake: WebhookRequest
@@ -76,7 +85,10 @@ class MediaDoor:
         """
         if not _is_handshake(handshake):
             raise Refusal(404, "no handshake")
-        if self.pending >= self._limits.pending or self.open >= self._limits.sockets:
+        if self._probes is not None and self._probes.is_ticket(ticket):
+            return await self._echo(self._probes, request, ticket, handshake)
+        # Probes give way to calls, and so do not count here.
+        if self.pending >= self._limits.pending or len(self._sockets) >= self._limits.sockets:
             raise Refusal(503, "too many sockets")
         # From here on the ticket is spent, whatever comes.
         admission = self._phone.tickets.redeem(ticket)
@@ -111,7 +123,22 @@ class MediaDoor:
 
     async def close(self) -> None:
         """End all sockets."""
-        await asyncio.gather(*(socket.close() for socket in list(self._sockets.values())))
+        sockets: list[AiohttpMediaSocket | Echo] = [*self._sockets.values(), *self._echoes]
+        await asyncio.gather(*(socket.close() for socket in sockets))
+
+    async def _echo(
+        self, probes: ProbeDesk, request: web.BaseRequest, ticket: str, handshake: WebhookRequest
+    ) -> web.StreamResponse:
+        if len(self._echoes) >= _MOST_ECHOES or self.open >= self._limits.sockets:
+            raise Refusal(503, "too many sockets")
+        connection_of(request).prove()
+        echo = Echo(request)
+        self._echoes.add(echo)
+        try:
+            await probes.echo(ticket, request.raw_path, handshake.headers, echo)
+        finally:
+            self._echoes.discard(echo)
+        return echo.response
 
     async def _start(
         self,

@@ -15,10 +15,12 @@ from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.phone_settings import ServerSettings
+from desktop_voice.reach.probe_office import ProbeOffice
 from desktop_voice.server.bodies import read_body
 from desktop_voice.server.deadlines import ConnectionLimits, GuardedServer, connection_of
 from desktop_voice.server.limits import RateLimits, client_key
 from desktop_voice.server.media import MediaDoor, MediaLimits
+from desktop_voice.server.probes import PROBE_BODY_BYTES, ProbeDesk
 from desktop_voice.server.refusal import Forgery, Refusal
 from desktop_voice.server.routes import (
     PublicBases,
@@ -66,6 +68,7 @@ class PublicServer:
         clock: Clock,
         connection_limits: ConnectionLimits | None = None,
         media_limits: MediaLimits | None = None,
+        probes: ProbeOffice | None = None,
     ) -> None:
         self._phone = phone
         self._settings = settings
@@ -74,7 +77,8 @@ class PublicServer:
         self._trusts_tunnel = False
         self._limits = RateLimits(clock)
         self._connection_limits = connection_limits
-        self.media = MediaDoor(phone, media_limits)
+        self._probes = ProbeDesk(probes) if probes is not None else None
+        self.media = MediaDoor(phone, media_limits, self._probes)
         self._guard: GuardedServer | None = None
         self._listener: asyncio.Server | None = None
         self._working: set[asyncio.Task[WebhookReply]] = set()
@@ -169,6 +173,10 @@ class PublicServer:
     async def _serve(
         self, request: web.BaseRequest, headers: Mapping[str, tuple[str, ...]], key: str
     ) -> web.StreamResponse:
+        if self._probes is not None and not comes_from_a_page(headers):
+            nonce = self._probes.claim(request.method, request.raw_path, headers)
+            if nonce is not None:
+                return await self._probe(self._probes, request, nonce, headers, key)
         path = request.raw_path.partition("?")[0]
         route = find_route(path, self._settings)
         if route is None:
@@ -183,6 +191,26 @@ class PublicServer:
         if isinstance(route, StreamRoute):
             return await self._stream(request, route, base, headers, key)
         return await self._webhook(request, route, base, headers, key)
+
+    async def _probe(
+        self,
+        probes: ProbeDesk,
+        request: web.BaseRequest,
+        nonce: str,
+        headers: Mapping[str, tuple[str, ...]],
+        key: str,
+    ) -> web.StreamResponse:
+        """Say what arrived of a probe of ours, which is all that a probe brings about."""
+        body = await read_body(request, PROBE_BODY_BYTES, _BODY_S)
+        answer = probes.answer(
+            nonce,
+            request.raw_path,
+            headers,
+            body,
+            base=self._bases.of(headers),
+            tells_clients_apart=bool(key),
+        )
+        return web.Response(body=answer, content_type="text/plain")
 
     async def _stream(
         self,

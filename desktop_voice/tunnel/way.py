@@ -33,13 +33,25 @@ class PublicWay:
         """Return a context that checks certificates and names. Reads a file."""
         return ssl.create_default_context(cafile=self.authority)
 
-    def connector(self) -> aiohttp.TCPConnector:
-        """Return a new connector that goes this way; the caller's session closes it.
+    def resolver(self) -> AbstractResolver:
+        """Return a new resolver of public names; the caller closes it.
 
         Must be called on a running event loop.
         """
-        resolver = _EdgeResolver(self.edge, self.names) if self.edge else None
-        return aiohttp.TCPConnector(ssl=self.ssl_context(), resolver=resolver, use_dns_cache=False)
+        return _EdgeResolver(self.edge, self.names) if self.edge else ThreadedResolver()
+
+    def connector(self, trust: ssl.SSLContext | None = None) -> aiohttp.TCPConnector:
+        """Return a new connector that goes this way; the caller's session closes it.
+
+        Must be called on a running event loop.
+
+        Args:
+            trust: What :meth:`ssl_context` returned, if it was read already: that takes about
+                20 ms, which is long on a loop that serves calls.
+        """
+        return aiohttp.TCPConnector(
+            ssl=trust or self.ssl_context(), resolver=self.resolver(), use_dns_cache=False
+        )
 
 
 class _EdgeResolver(AbstractResolver):
@@ -52,7 +64,7 @@ class _EdgeResolver(AbstractResolver):
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         if self._names and not host.endswith(self._names):
-            return await self._other.resolve(host, port)
+            return await self._other.resolve(host, port, socket.AddressFamily(family))
         address, edge_port = self._edge
         return [
             ResolveResult(

@@ -1,0 +1,106 @@
+"""The public name: where it leads, as this machine's name servers say."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from desktop_voice.reach import failures
+from desktop_voice.tunnel.way import PublicWay
+
+_STAND_INS = ip_network("198.18.0.0/15")
+"""What VPN programs give out for every name, and then lead to the right place."""
+_HTTPS = 443
+
+
+@dataclass(frozen=True, slots=True)
+class PublicName:
+    """A public base taken apart."""
+
+    base: str
+    host: str
+    port: int
+
+    @property
+    def netloc(self) -> str:
+        """The ``Host`` header of requests to it."""
+        return self.base.partition("://")[2]
+
+    @classmethod
+    def of(cls, base: str) -> PublicName:
+        """Take ``https://host`` or ``https://host:port`` apart.
+
+        Raises:
+            ReachError: It is anything else.
+        """
+        base = base.rstrip("/")
+        parts = None
+        with contextlib.suppress(ValueError):
+            parts = urlsplit(base)
+            port = parts.port or _HTTPS
+        if (
+            parts is None
+            or not base.isascii()
+            or parts.scheme != "https"
+            or not parts.hostname
+            or parts.username is not None
+            or base != f"https://{parts.netloc}"
+        ):
+            raise failures.no_address()
+        return cls(base, parts.hostname, port)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address and port to connect to."""
+
+    address: str
+    port: int
+
+
+async def look_up(name: PublicName, way: PublicWay) -> list[Place]:
+    """Return where the name leads, IPv4 first.
+
+    Raises:
+        ReachError: Nowhere, or to an address that only this machine or its network reaches.
+    """
+    resolver = way.resolver()
+    try:
+        found = await resolver.resolve(name.host, name.port, socket.AF_UNSPEC)
+    except UnicodeError:
+        raise failures.no_address() from None
+    except OSError as error:
+        if error.errno == socket.EAI_AGAIN:
+            raise failures.no_name_server() from None
+        raise failures.no_such_name(name.host) from None
+    finally:
+        await resolver.close()
+    if not found:
+        raise failures.no_such_name(name.host)
+    places = [Place(each["host"], each["port"]) for each in found]
+    for place in places:
+        if not _is_public(place.address) and not _is_edge(place, way):
+            raise failures.private_address(name.host, place.address)
+    return sorted(places, key=lambda place: ":" in place.address)
+
+
+def _is_edge(place: Place, way: PublicWay) -> bool:
+    return way.edge == (place.address, place.port)
+
+
+def _is_public(text: str) -> bool:
+    address = ip_address(text.partition("%")[0])
+    inner = _inner(address)
+    return inner in _STAND_INS or (
+        inner.is_global
+        and not inner.is_multicast
+        and not inner.is_reserved
+        and not inner.is_unspecified
+    )
+
+
+def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    return getattr(address, "ipv4_mapped", None) or address
