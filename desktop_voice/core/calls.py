@@ -97,6 +97,7 @@ class EndReason(StrEnum):
     CALLER_WITHHELD = "caller_withheld"
     PAIRING_FAILED = "pairing_failed"
     TOO_MANY_CALLS = "too_many_calls"
+    OTHER_CARRIER = "other_carrier"
     APP_QUIT = "app_quit"
     FOUND_ENDED = "found_ended"
     UNKNOWN = "unknown"
@@ -128,6 +129,7 @@ _REASON_TEXTS = {
     EndReason.CALLER_WITHHELD: "The caller's number was withheld or not a real number.",
     EndReason.PAIRING_FAILED: "The caller was not paired.",
     EndReason.TOO_MANY_CALLS: "All lines were in use.",
+    EndReason.OTHER_CARRIER: "The call came through a carrier that is not in use any more.",
     EndReason.APP_QUIT: "Desktop Voice was closed.",
     EndReason.FOUND_ENDED: "The call had ended while Desktop Voice was not running.",
     EndReason.UNKNOWN: "The carrier gave no reason.",

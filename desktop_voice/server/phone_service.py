@@ -331,7 +331,7 @@ class PhoneService:
         if self._store is None:
             return
         manager = self.actions
-        await reconcile(self._store, manager.carriers, self._bus, is_ours=manager.is_live)
+        await reconcile(self._store, manager.accounts, self._bus, is_ours=manager.is_live)
 
     def _tell(self, error: DesktopVoiceError) -> None:
         self._bus.publish(ev.ErrorRaised.of(error))

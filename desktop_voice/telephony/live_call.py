@@ -282,7 +282,8 @@ class LiveCall:
             await self._save(carrier_ref=carrier_ref)
         await self._move(CallTrigger.ACCEPTED)
         self._placed.set()
-        self.expect_answer()
+        if not self.over.is_set():
+            self.expect_answer()
 
     def expect_answer(self) -> None:
         """End the call if it is not answered in time."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from desktop_voice.agent.brain import Brain
-from desktop_voice.agent.manner import Manner, manner_for_call
 from desktop_voice.core import events as ev
 from desktop_voice.core.approvals import Approval
 from desktop_voice.core.bus import EventBus
@@ -18,9 +18,7 @@ from desktop_voice.core.calls import (
     Call,
     CallMode,
     CarrierName,
-    Direction,
     EndReason,
-    PipelineKind,
     TranscriptLine,
 )
 from desktop_voice.core.clock import Clock
@@ -28,6 +26,7 @@ from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.settings import Settings
 from desktop_voice.dialogue.lines.media_socket import MediaSocket
 from desktop_voice.storage.calls import CallStore
+from desktop_voice.telephony.accounts import Accounts
 from desktop_voice.telephony.approvals import Approvals
 from desktop_voice.telephony.carriers.carrier import (
     Carrier,
@@ -37,9 +36,8 @@ from desktop_voice.telephony.carriers.carrier import (
     WebhookReply,
 )
 from desktop_voice.telephony.deliveries import Deliveries
-from desktop_voice.telephony.entry import ExpectedStream
+from desktop_voice.telephony.entry import CarrierWire, ExpectedStream
 from desktop_voice.telephony.failures import tell
-from desktop_voice.telephony.gather_session import GatherSession
 from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Admission as InboundVerdict
 from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Trust
@@ -49,7 +47,8 @@ from desktop_voice.telephony.pairing import Pairing
 from desktop_voice.telephony.pairing_session import PairingSession
 from desktop_voice.telephony.placing import place
 from desktop_voice.telephony.reception import decide, incoming_call, receive
-from desktop_voice.telephony.session import Session, Surroundings
+from desktop_voice.telephony.session import Session
+from desktop_voice.telephony.session_maker import SessionMaker
 from desktop_voice.telephony.steps import HangUp, Step
 from desktop_voice.telephony.stream_session import StreamSession
 from desktop_voice.telephony.tickets import Admission, Tickets
@@ -58,6 +57,7 @@ from desktop_voice.telephony.turn_engine import TurnEngines
 _log = structlog.get_logger()
 
 _QUIT_S = 5.0
+_ADMITTED_S = 2.0
 _REMEMBERED = 1000
 _BEGINNINGS = frozenset(
     {CarrierEventKind.QUEUED, CarrierEventKind.RINGING, CarrierEventKind.ANSWERED}
@@ -88,17 +88,15 @@ class CallManager:
         base: Callable[[], str],
         engines: TurnEngines,
     ) -> None:
-        self._carrier = carrier
+        self._accounts = Accounts(carrier)
         self._store = store
         self._bus = bus
         self._clock = clock
         self._settings = settings
-        self._brain = brain
         self._base = base
         self._engines = engines
         self.tickets = Tickets(clock)
         self._approvals = Approvals(store, bus, clock)
-        self._pairing = Pairing(store, clock)
         self._deliveries = Deliveries(store)
         self._live: dict[str, LiveCall] = {}
         self._begun: deque[str] = deque(maxlen=_REMEMBERED)
@@ -106,23 +104,30 @@ class CallManager:
         self._admitting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
+        sessions = SessionMaker(
+            lambda: self._settings, brain, engines, self.tickets, Pairing(store, clock)
+        )
         self._room = CallRoom(
             store=store,
             bus=bus,
             base=base,
             ring_timeout_s=lambda: self._settings.limits.ring_timeout_s,
-            make_session=self._session_of,
+            make_session=sessions.make,
             forget=self._forget,
         )
 
     # --- settings ---
 
     @property
-    def carriers(self) -> Mapping[CarrierName, Carrier]:
-        """The accounts in use: the chosen carrier's, and those that calls still live on."""
-        chosen = [self._carrier] if self._carrier is not None else []
-        on_calls = [live.carrier for live in self._live.values()]
-        return {carrier.name: carrier for carrier in (*on_calls, *chosen)}
+    def carriers(self) -> Mapping[CarrierName, CarrierWire]:
+        """What is listened to: the chosen carrier's account, and those that calls still live on."""
+        return self._accounts.wires(self._carriers_on_calls, self._carries)
+
+    @property
+    def accounts(self) -> Mapping[CarrierName, Carrier]:
+        """The accounts that can be asked: of each carrier the chosen one, or one that is in use."""
+        found = ((name, self._accounts.of(name, self._carriers_on_calls)) for name in CarrierName)
+        return {name: carrier for name, carrier in found if carrier is not None}
 
     def apply(self, settings: Settings) -> None:
         """Use ``settings`` for new calls."""
@@ -130,8 +135,12 @@ class CallManager:
 
     def use(self, carrier: Carrier | None) -> None:
         """Place and take new calls with ``carrier``; live calls keep theirs."""
-        self._carrier = carrier
+        self._accounts.choose(carrier)
         self._orders.forget_numbers()
+
+    async def unused(self, carrier: Carrier) -> None:
+        """Return once ``carrier`` is not the chosen one and no call needs it: close it then."""
+        await self._accounts.unused(carrier)
 
     def has_had(self, call_id: str) -> bool:
         """Whether this run of the phone began that call."""
@@ -189,7 +198,7 @@ class CallManager:
         live.trust = Trust.KNOWN
         if self._closing:
             live.end(EndReason.APP_QUIT)
-        self._spawn(place(live, self._settings.limits.ring_timeout_s, self._bus))
+        self._spawn(self._place(live))
         return call
 
     async def speak(self, call_id: str, text: str) -> None:
@@ -201,10 +210,16 @@ class CallManager:
         """End a call."""
         (await self._find_live(call_id)).end(EndReason.WE_HUNG_UP)
 
-    async def hang_up_all(self, reason: EndReason = EndReason.WE_HUNG_UP) -> None:
-        """End every call, without waiting for it."""
-        for live in list(self._live.values()):
-            live.end(reason)
+    async def hang_up_all(self, reason: EndReason = EndReason.WE_HUNG_UP) -> list[str]:
+        """End every call, also those that are only being placed or let in; return their ids.
+
+        It does not wait for the carrier.
+        """
+        ended = self._end_all(reason)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ADMITTED_S), self._admitting:
+                ended += self._end_all(reason)
+        return ended
 
     async def send_dtmf(self, call_id: str, digits: str) -> None:
         """Press keys on a call."""
@@ -266,8 +281,8 @@ class CallManager:
 
     async def on_event(self, carrier_name: CarrierName, event: CarrierEvent) -> WebhookReply:
         """Take a verified webhook; a repetition gets the stored answer and changes nothing."""
-        carrier = self.carriers.get(carrier_name)
-        live = await self._find(carrier_name, event)
+        carrier = self._accounts.of(carrier_name, self._carriers_on_calls)
+        live = self._find(carrier_name, event)
         if live is not None:
             carrier = live.carrier
         if carrier is None:
@@ -275,8 +290,9 @@ class CallManager:
         call_id = live.call.id if live is not None else ""
 
         async def act() -> tuple[WebhookReply, str]:
-            reply = carrier.reply(await self._react(carrier, live, event))
-            begun = await self._find(carrier_name, event)
+            with self._accounts.holding(carrier):
+                reply = carrier.reply(await self._react(carrier, live, event))
+            begun = self._find(carrier_name, event)
             return reply, begun.call.id if begun is not None else call_id
 
         return await self._deliveries.once(carrier_name, event.key, call_id, act)
@@ -298,7 +314,7 @@ class CallManager:
         live = self._live.get(admission.call_id)
         if live is None or live.over.is_set():
             return None
-        return ExpectedStream(live.call.carrier_ref, live.carrier.account)
+        return ExpectedStream(live.call.carrier_ref, live.carrier.account_ref)
 
     # --- life ---
 
@@ -306,7 +322,7 @@ class CallManager:
         """Hang up what lives and wait a moment for the carrier's word."""
         self._closing = True
         await self._approvals.close()
-        await self.hang_up_all(EndReason.APP_QUIT)
+        self._end_all(EndReason.APP_QUIT)
         waiting = [asyncio.create_task(live.closed.wait()) for live in self._live.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=_QUIT_S)
@@ -319,7 +335,25 @@ class CallManager:
 
     # --- inside ---
 
-    async def _find(self, carrier: CarrierName, event: CarrierEvent) -> LiveCall | None:
+    @property
+    def _carriers_on_calls(self) -> list[Carrier]:
+        return [live.carrier for live in self._live.values()]
+
+    def _carries(self, carrier: Carrier, event: CarrierEvent) -> bool:
+        live = self._find(carrier.name, event)
+        return live is not None and live.carrier is carrier
+
+    def _end_all(self, reason: EndReason) -> list[str]:
+        living = [live for live in self._live.values() if not live.is_ending]
+        for live in living:
+            live.end(reason)
+        return [live.call.id for live in living]
+
+    async def _place(self, live: LiveCall) -> None:
+        with self._accounts.holding(live.carrier):
+            await place(live, self._settings.limits.ring_timeout_s, self._bus)
+
+    def _find(self, carrier: CarrierName, event: CarrierEvent) -> LiveCall | None:
         live = self._live.get(event.call_id)
         if live is None:
             by_ref = (one for one in self._live.values() if one.call.carrier_ref)
@@ -335,7 +369,7 @@ class CallManager:
             taken = await self._take(carrier, event)
             if taken is not None:
                 return await receive(*taken, event, self._bus)
-            live = await self._find(carrier.name, event)
+            live = self._find(carrier.name, event)
             if live is not None:
                 return await live.on_event(event)
         # A call that is over, or that this app does not know: it must not go on.
@@ -346,12 +380,13 @@ class CallManager:
         return ()
 
     async def _hang_up_stray(self, carrier: Carrier, carrier_ref: str) -> None:
-        await hang_up_for_certain(
-            carrier,
-            carrier_ref,
-            self._settings.limits.max_call_duration_s,
-            lambda error: tell(self._bus, ev.ErrorRaised.of(error)),
-        )
+        with self._accounts.holding(carrier):
+            await hang_up_for_certain(
+                carrier,
+                carrier_ref,
+                self._settings.limits.max_call_duration_s,
+                lambda error: tell(self._bus, ev.ErrorRaised.of(error)),
+            )
 
     async def _take(
         self, carrier: Carrier, event: CarrierEvent
@@ -365,6 +400,7 @@ class CallManager:
                 self._settings,
                 self._store,
                 live_count=len(self._live),
+                is_chosen=carrier is self._accounts.chosen,
                 is_closing=self._closing,
             )
             call = incoming_call(
@@ -377,49 +413,13 @@ class CallManager:
             live.trust = verdict.trust
         return live, verdict
 
-    def _session_of(self, live: LiveCall, is_fallback: bool) -> Session:
-        call = live.call
-        around = Surroundings(
-            handle=live,
-            answerer=self._brain.as_answerer(self._manner(live)),
-            recognise=self._brain.recognise,
-            bus=live.recorder.bus,
-            settings=self._settings,
-            history=live.history,
-            base=live.base,
-            opening=call.message,
-        )
-        detects = call.mode is CallMode.NOTIFY and call.direction is Direction.OUTBOUND
-        if live.needs_pairing:
-
-            async def let_in() -> Sequence[Step]:
-                live.needs_pairing = False
-                live.trust = Trust.KNOWN
-                return await live.use(self._session_of(live, False))
-
-            return PairingSession(around, self._pairing, let_in)
-        if call.pipeline is PipelineKind.CASCADING and not is_fallback:
-            return StreamSession(around, self.tickets, self._engines, detects_machine=detects)
-        return GatherSession(around, detects_machine=detects, is_resumed=is_fallback)
-
-    def _manner(self, live: LiveCall) -> Manner:
-        """Return how the far end is answered; of what the caller said or is, nothing is in it."""
-        call = live.call
-        instructions = (
-            f"You called them for the owner, and have already said: {call.message}"
-            if call.direction is Direction.OUTBOUND
-            else f"They called, and you have already said: {call.message}"
-        )
-        return manner_for_call(
-            live.trust, self._settings.phone.tool_policy, call.mode, instructions=instructions
-        )
-
     def _ready_carrier(self) -> Carrier:
         if self._closing:
             raise PhoneError(
                 "PHONE-06", "Desktop Voice is being closed.", "Start it again, then call."
             )
-        if self._carrier is None:
+        carrier = self._accounts.chosen
+        if carrier is None:
             raise PhoneError(
                 "PHONE-01",
                 "No phone carrier is set up.",
@@ -431,11 +431,12 @@ class CallManager:
                 "The carrier cannot reach this machine.",
                 "Set a public address in Settings > Phone.",
             )
-        return self._carrier
+        return carrier
 
     def _begin(self, call: Call, carrier: Carrier) -> LiveCall:
         live = LiveCall(call, carrier, self._room)
         self._live[call.id] = live
+        self._accounts.hold(carrier)
         self._begun.append(call.id)
         tell(self._bus, ev.CallChanged(call))
         return live
@@ -460,7 +461,8 @@ class CallManager:
         return live, live.session
 
     def _forget(self, live: LiveCall) -> None:
-        self._live.pop(live.call.id, None)
+        if self._live.pop(live.call.id, None) is not None:
+            self._accounts.let_go(live.carrier)
         self.tickets.void(live.call.id)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:

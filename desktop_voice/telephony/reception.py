@@ -28,11 +28,22 @@ from desktop_voice.telephony.steps import Reject, Step
 
 
 async def decide(
-    event: CarrierEvent, settings: Settings, store: CallStore, *, live_count: int, is_closing: bool
+    event: CarrierEvent,
+    settings: Settings,
+    store: CallStore,
+    *,
+    live_count: int,
+    is_chosen: bool,
+    is_closing: bool,
 ) -> Admission:
-    """Return whether the caller is let in. Raises StoreError."""
+    """Return whether the caller is let in; ``is_chosen``: through the carrier of new calls.
+
+    Raises StoreError.
+    """
     if is_closing:
         return Refuse(EndReason.APP_QUIT)
+    if not is_chosen:
+        return Refuse(EndReason.OTHER_CARRIER)
     number = strict_e164(event.from_number)
     is_paired = number is not None and await store.is_paired(number)
     verdict = admit(event.from_number, event.attestation, settings.inbound, is_paired)

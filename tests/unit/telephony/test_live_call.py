@@ -242,7 +242,7 @@ async def test_a_broken_session_ends_the_call(tmp_path: Path, monkeypatch: Any) 
 
         steps = await lab.hook(K.ANSWERED, call_id=call.id)
         assert isinstance(steps[-1], Redirect)
-        monkeypatch.setattr("desktop_voice.telephony.manager.GatherSession", broken)
+        monkeypatch.setattr("desktop_voice.telephony.session_maker.GatherSession", broken)
         ended = await over(lab, call)
         assert ended.reason is EndReason.ENGINE_FAILED
         assert ended.detail == "Something failed (KeyError)."

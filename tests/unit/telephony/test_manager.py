@@ -264,9 +264,35 @@ async def test_all_calls_can_be_hung_up(tmp_path: Path) -> None:
     async with call_lab(tmp_path) as lab:
         calls = [await lab.call_out(), await lab.call_out()]
         assert [call.id for call in await lab.manager.live_calls()] == [call.id for call in calls]
-        await lab.manager.hang_up_all()
+        assert await lab.manager.hang_up_all() == [call.id for call in calls]
         await lab.until(lambda: len(lab.carrier.all("hang_up")) == 2)
         assert {one.ref for one in lab.carrier.all("hang_up")} == {"ref-1", "ref-2"}
+
+
+@virtual
+async def test_hanging_up_all_reaches_the_call_that_is_only_being_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with call_lab(tmp_path) as lab:
+        going_on, _ = await lab.talking()
+        approval = await lab.manager.request_call(FAR, CallMode.NOTIFY, "It is up.", "window")
+        may_go_on, plan = asyncio.Event(), lab.store.plan
+
+        async def slow(call: Call) -> None:
+            await may_go_on.wait()
+            await plan(call)
+
+        monkeypatch.setattr(lab.store, "plan", slow)
+        settling = asyncio.create_task(lab.manager.settle_approval(approval.id, True))
+        await asyncio.sleep(0.5)
+        hanging_up = asyncio.create_task(lab.manager.hang_up_all())
+        await lab.until(lambda: bool(lab.carrier.all("hang_up")), 0.5)
+        may_go_on.set()
+        call = await settling
+        assert call is not None
+        assert await hanging_up == [going_on.id, call.id]
+        assert (await lab.ended(call.id)).reason is EndReason.CANCELLED
+        assert len(lab.carrier.all("place")) == 1
 
 
 # --- who calls in ---
@@ -602,14 +628,74 @@ async def test_a_live_call_keeps_its_carrier(tmp_path: Path) -> None:
     async with call_lab(tmp_path) as lab:
         call, gather = await lab.talking()
         lab.manager.use(None)
-        assert lab.manager.carriers == {CarrierName.TWILIO: lab.carrier}
+        assert set(lab.manager.carriers) == {CarrierName.TWILIO}
+        assert lab.manager.accounts == {CarrierName.TWILIO: lab.carrier}
         (reply,) = await lab.hook(K.SPEECH, text="hello", turn=gather.turn)
         assert isinstance(reply, Gather)
         assert reply.prompt == "You said hello."
         await lab.manager.hang_up(call.id)
         await lab.until(lambda: bool(lab.carrier.all("hang_up")))
         await lab.hook(K.ENDED)
-        assert lab.manager.carriers == {}
+        assert lab.manager.carriers == lab.manager.accounts == {}
+
+
+@virtual
+async def test_old_keys_are_needed_until_the_last_call_on_them_is_over(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, gather = await lab.talking()
+        old, new = lab.carrier, ScriptedCarrier()
+        unused = asyncio.create_task(lab.manager.unused(old))
+        lab.manager.use(new)
+        await asyncio.sleep(60)
+        assert not unused.done()
+        assert lab.manager.accounts[CarrierName.TWILIO] is new
+        (reply,) = await lab.hook(K.SPEECH, text="hello", turn=gather.turn)
+        assert isinstance(reply, Gather)
+        assert reply.prompt == "You said hello."
+        await lab.manager.hang_up(call.id)
+        await lab.until(lambda: bool(old.all("hang_up")))
+        assert new.asked == []
+        await lab.hook(K.ENDED)
+        await asyncio.wait_for(unused, 10)
+        assert lab.manager.carriers == {CarrierName.TWILIO: new}
+
+
+@virtual
+async def test_keys_are_needed_while_a_call_is_placed_with_them(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        lab.carrier.holding["place"] = asyncio.Event()
+        call = await lab.call_out()
+        lab.manager.use(None)
+        unused = asyncio.create_task(lab.manager.unused(lab.carrier))
+        await lab.hook(K.ENDED, call_id=call.id, end_reason=EndReason.BUSY)
+        await lab.ended(call.id)
+        assert not unused.done()
+        lab.carrier.holding["place"].set()
+        await asyncio.wait_for(unused, 10)
+
+
+@pytest.mark.parametrize("takes_documents", [True, False])
+@pytest.mark.parametrize("is_switched", [True, False])
+@virtual
+async def test_who_calls_in_through_a_carrier_that_was_left_is_turned_away(
+    tmp_path: Path, takes_documents: bool, is_switched: bool
+) -> None:
+    async with call_lab(tmp_path, takes_documents=takes_documents, inbound=OPEN) as lab:
+        await lab.incoming("in-1")
+        await lab.hook(K.ANSWERED, "in-1")
+        lab.manager.use(ScriptedCarrier(CarrierName.PLIVO) if is_switched else None)
+        steps = await lab.incoming("in-2", "+14155550124")
+        if takes_documents:
+            assert steps == [Reject(EndReason.OTHER_CARRIER)]
+        else:
+            assert [one.ref for one in lab.carrier.all("reject")] == ["in-2"]
+        (refused_call,) = [c for c in await lab.manager.history() if c.carrier_ref == "in-2"]
+        assert (refused_call.state, refused_call.reason) == (
+            CallState.ENDED,
+            EndReason.OTHER_CARRIER,
+        )
+        (live,) = await lab.manager.live_calls()
+        assert (live.carrier_ref, live.state) == ("in-1", CallState.TALKING)
 
 
 @virtual

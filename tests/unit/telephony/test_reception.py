@@ -59,7 +59,12 @@ async def test_who_is_let_in(
 ) -> None:
     await store.pair("+14155550199")
     chosen = settings(inbound={"policy": policy}, limits={"max_concurrent_calls": 2})
-    assert await decide(ring(number), chosen, store, live_count=live, is_closing=closing) == verdict
+    assert (
+        await decide(
+            ring(number), chosen, store, live_count=live, is_chosen=True, is_closing=closing
+        )
+        == verdict
+    )
 
 
 def test_a_strangers_call_never_uses_a_media_stream() -> None:
