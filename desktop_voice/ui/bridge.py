@@ -42,6 +42,8 @@ class Bridge(QObject):
     pairing_code_given = Signal(object)
     pairing_settled = Signal(object)
     phone_status = Signal(object)
+    reach_changed = Signal(object)
+    download_progress = Signal(object)
 
     call_partial = Signal(object)
     call_user_turn = Signal(object)
@@ -77,6 +79,8 @@ class Bridge(QObject):
             ev.PairingCodeGiven: self.pairing_code_given.emit,
             ev.PairingSettled: self.pairing_settled.emit,
             ev.PhoneStatusChanged: self.phone_status.emit,
+            ev.ReachChanged: self.reach_changed.emit,
+            ev.DownloadProgress: self.download_progress.emit,
         }
         self._call_signals: dict[type[ev.Event], Callable[[ev.Event], None]] = {
             ev.PartialTranscript: self.call_partial.emit,

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from pydantic import ValidationError
 from PySide6.QtCore import QObject, Signal
 
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.ports import AssistantControl, SettingsStore
 from desktop_voice.core.settings import Settings
+
+Change = tuple[str, str, object]
+"""Section, field and new value of a setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a change was not taken: the field's name, empty if it is none's fault, and words."""
+
+    field: str
+    text: str
 
 
 class SettingsController(QObject):
@@ -30,19 +44,26 @@ class SettingsController(QObject):
 
     def change(self, section: str, field: str, value: object) -> str:
         """Set one value; return what is wrong with it, or an empty string when it is saved."""
-        try:
-            settings = self.current.with_value(section, field, value)
-        except ValidationError as error:
-            return _message(error)
+        problem = self.change_all([(section, field, value)])
+        return problem.text if problem is not None else ""
+
+    def change_all(self, changes: Sequence[Change]) -> Problem | None:
+        """Set all values or none, as one change; return what is wrong, or None."""
+        settings = self.current
+        for section, field, value in changes:
+            try:
+                settings = settings.with_value(section, field, value)
+            except ValidationError as error:
+                return Problem(field, _message(error))
         if settings == self.current:
-            return ""
+            return None
         try:
             self._store.save(settings)
         except DesktopVoiceError as error:
-            return f"{error.what} {error.do}"
+            return Problem("", f"{error.what} {error.do}")
         self._control.apply_settings(settings)
         self.changed.emit(settings)
-        return ""
+        return None
 
 
 def _message(error: ValidationError) -> str:

@@ -9,10 +9,13 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from desktop_voice.core import events as ev
+from desktop_voice.core.reach import HopReport
 from desktop_voice.ui.app_icon import tray_icon
 from desktop_voice.ui.call_attention import approval_notice, pairing_notice
 from desktop_voice.ui.mood import Mood, mood_of, title_of
+from desktop_voice.ui.reach_attention import dead_notice
 from desktop_voice.ui.tray_calls import TrayCalls
+from desktop_voice.ui.tray_reach import TrayReach
 from desktop_voice.ui.window import MainWindow
 
 _MESSAGE_MS = 8000
@@ -36,6 +39,11 @@ class Tray(QObject):
         self._control = window.control
         self.icon = QSystemTrayIcon(self)
         self.menu = QMenu()
+        self.reach: TrayReach | None = None
+        if window.reach is not None:
+            self.reach = TrayReach(window.reach, self.menu, self._open_phone_setup)
+            window.reach.changed.connect(self._show_state)
+            window.reach.broke.connect(self._on_break)
         self.talk = self._action("Talk", self._toggle_talk)
         self.mute = self._action("Mute microphone", self._toggle_mute)
         self.mute.setCheckable(True)
@@ -90,6 +98,10 @@ class Tray(QObject):
         self._window.open_settings()
         self._window.open_window()
 
+    def _open_phone_setup(self) -> None:
+        self._window.open_phone_setup()
+        self._window.open_window()
+
     def _activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
         kinds = QSystemTrayIcon.ActivationReason
         if reason is kinds.MiddleClick:
@@ -104,13 +116,15 @@ class Tray(QObject):
 
     def _show_state(self) -> None:
         mood = mood_of(self._state, muted=self._is_muted)
-        self.icon.setIcon(tray_icon(mood))
+        is_dead = self.reach is not None and bool(self.reach.tip)
+        self.icon.setIcon(tray_icon(mood, is_marked=is_dead))
         state = title_of(mood).rstrip("…")
         if self._is_muted and state != "Muted":
             state += ", microphone muted"
         calls = self.calls.tip if self.calls is not None else ""
+        reach = self.reach.tip if self.reach is not None else ""
         self.icon.setToolTip(
-            " · ".join(part for part in (f"Desktop Voice: {state}", calls) if part)
+            " · ".join(part for part in (f"Desktop Voice: {state}", calls, reach) if part)
         )
         self.talk.setText(_TALK_TEXTS.get(mood, "Talk"))
         self.mute.setChecked(self._is_muted)
@@ -132,6 +146,12 @@ class Tray(QObject):
 
     def _on_pairing(self, event: ev.PairingRequested) -> None:
         self._ask(pairing_notice(event))
+
+    def _on_break(self, report: HopReport) -> None:
+        if not self._window.isVisible():
+            notice = dead_notice(report)
+            icon = QSystemTrayIcon.MessageIcon.Warning
+            self._message(notice.what, notice.do, icon, self._window.open_phone_setup)
 
     def _ask(self, notice: ev.Notice) -> None:
         if not self._window.isVisible() and self._window.watch is not None:

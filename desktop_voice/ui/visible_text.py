@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
+_LONG_WORD = re.compile(r"\S{25,}")
+_PIECE = re.compile(r"[^\s/._?&=-]{1,20}[/._?&=-]*|[/._?&=-]+")
 _HIDING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _BLANK_LETTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u034f")
 
@@ -14,6 +17,11 @@ def visible(text: str) -> str:
     Line feeds and ordinary spaces stay; nothing is left out or shortened.
     """
     return "".join(_spelt(character) if _hides(character) else character for character in text)
+
+
+def breakable(text: str) -> str:
+    """Return ``text`` with places to wrap a line inside words that are longer than a line."""
+    return _LONG_WORD.sub(lambda word: "\u200b".join(_PIECE.findall(word[0])), text)
 
 
 def _hides(character: str) -> bool:

@@ -34,8 +34,11 @@ from desktop_voice.ui.navigation import Navigation
 from desktop_voice.ui.onboarding.guide import FirstRunGuide
 from desktop_voice.ui.pages.assistant import AssistantPage
 from desktop_voice.ui.pages.calls import CallsPage
+from desktop_voice.ui.pages.phone_setup import PhoneSetupPage
 from desktop_voice.ui.pages.settings import SettingsPage
 from desktop_voice.ui.quit_question import QuitGuard
+from desktop_voice.ui.reach_attention import ReachAttention
+from desktop_voice.ui.reach_watch import ReachWatch
 from desktop_voice.ui.settings_controller import SettingsController
 from desktop_voice.ui.talk_key import TalkKey
 from desktop_voice.ui.theme.manager import ThemeManager
@@ -86,8 +89,10 @@ class MainWindow(QMainWindow):
             control, self.bridge, self.settings.current, self.theme.tokens
         )
         self.watch = CallWatch(phone, self.bridge) if phone is not None else None
+        self.reach = ReachWatch(self.bridge) if phone is not None else None
         self.calls: CallsPage | None = None
         self._settings_page: SettingsPage | None = None
+        self._setup_page: PhoneSetupPage | None = None
         self._vault = vault
         self._test_key = test_key
         self.quit_guard = QuitGuard(self, self.watch)
@@ -120,6 +125,19 @@ class MainWindow(QMainWindow):
             self._pages.addWidget(self._settings_page)
         return self._settings_page
 
+    @property
+    def setup_page(self) -> PhoneSetupPage | None:
+        """The phone's set-up, built when it is first wanted; None if there is no phone."""
+        if self._setup_page is None and self.watch is not None and self.reach is not None:
+            page = PhoneSetupPage(self.watch.phone, self.reach, self.settings, self._vault)
+            page.back_wanted.connect(self.open_calls)
+            self.bridge.download_progress.connect(page.show_progress)
+            if self._vault_notice is not None:
+                page.status_changed.connect(self._vault_notice.show_status)
+            self._pages.addWidget(page)
+            self._setup_page = page
+        return self._setup_page
+
     def open_window(self) -> None:
         """Show the window and bring it to the front."""
         self.setWindowState(self.windowState() & ~self.windowState().WindowMinimized)
@@ -137,6 +155,19 @@ class MainWindow(QMainWindow):
             self._open_page(self.calls)
             self.calls.show_now()
 
+    def open_phone_setup(self) -> None:
+        """Show the phone's set-up, if there is a phone."""
+        page = self.setup_page
+        if page is not None:
+            self._open_page(page)
+
+    def mend_reach(self) -> None:
+        """Show the phone's set-up and mend what callers fail at, as its button does."""
+        page = self.setup_page
+        if page is not None:
+            self._open_page(page)
+            page.mend()
+
     def open_settings(self, section: str = "") -> None:
         """Show the settings, scrolled to ``section`` if one is named."""
         self._open_page(self.settings_page)
@@ -146,10 +177,13 @@ class MainWindow(QMainWindow):
         """Show the first-run guide over the pages."""
         if self.guide is not None:
             return
-        self.guide = FirstRunGuide(self.control, self.bridge, self.settings)
+        self.guide = FirstRunGuide(
+            self.control, self.bridge, self.settings, has_phone=self.watch is not None
+        )
         for found in self._models_found.values():
             self.guide.offer_model(found)
         self.guide.finished.connect(self.close_guide)
+        self.guide.phone_wanted.connect(self.open_phone_setup)
         self._root.addWidget(self.guide)
         self._root.setCurrentWidget(self.guide)
         self.guide.next.setFocus()
@@ -195,7 +229,8 @@ class MainWindow(QMainWindow):
         self.close_guide()
         self._pages.setCurrentWidget(page)
         name = "Settings" if page is self._settings_page else "Assistant"
-        self.navigation.show_current("Calls" if page is self.calls else name)
+        is_phone = page in (self.calls, self._setup_page)
+        self.navigation.show_current("Calls" if is_phone else name)
 
     def _build(self) -> None:
         self.setWindowTitle("Desktop Voice")
@@ -224,16 +259,19 @@ class MainWindow(QMainWindow):
     def _navigation(self) -> Navigation:
         navigation = Navigation(self.theme.tokens)
         navigation.add("Assistant", "Ctrl+1", self.open_assistant)
-        if self.watch is not None:
+        if self.watch is not None and self.reach is not None:
             button = navigation.add("Calls", "Ctrl+2", self.open_calls)
             self.calls = CallsPage(
-                self.watch, self.bridge, self.settings.current, self.theme.tokens
+                self.watch, self.reach, self.bridge, self.settings.current, self.theme.tokens
             )
             self.calls.settings_wanted.connect(self.open_settings)
+            self.calls.setup_wanted.connect(self.open_phone_setup)
+            self.calls.repair_wanted.connect(self.mend_reach)
             self._pages.addWidget(self.calls)
             CallAttention(
                 self.watch, self.bridge, self.calls, self.open_calls, button, self.banners
             )
+            ReachAttention(self.reach, self.banners, self._sees_reach, self.mend_reach)
         navigation.add("Settings", self._settings_keys, self.open_settings)
         return navigation
 
@@ -305,6 +343,9 @@ class MainWindow(QMainWindow):
         if self.assistant.find_bar.isVisible():
             self.assistant.find_bar.close_bar()
 
+    def _sees_reach(self) -> bool:
+        return self._pages.currentWidget() in (self.calls, self._setup_page)
+
     def _type(self) -> None:
         self.open_assistant()
         self.assistant.line.setFocus()
@@ -315,5 +356,5 @@ class MainWindow(QMainWindow):
             page.search.setFocus()
         elif isinstance(page, CallsPage):
             page.start_search()
-        else:
+        elif page is self.assistant:
             self.assistant.find_bar.open()

@@ -18,6 +18,7 @@ from desktop_voice.core.calls import (
     TranscriptLine,
 )
 from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
 from desktop_voice.core.settings import Settings
 
 T = TypeVar("T")
@@ -36,6 +37,9 @@ class RecordingPhone:
         self.questions: list[tuple[str, int, str]] = []
         self.error: DesktopVoiceError | None = None
         self.applied: list[Settings] = []
+        self.reach = Reach()
+        self.own_numbers: list[NumberChoice] = []
+        self.set_ups: list[tuple[SetUpWish, Future[Reach]]] = []
 
     def request_call(
         self, number: str, mode: CallMode, message: str, *, at_night: bool = False
@@ -82,6 +86,23 @@ class RecordingPhone:
 
     def rehearse(self, carrier: str) -> None:
         self.commands.append(("rehearse", carrier))
+
+    def numbers(self, carrier: CarrierName) -> Future[list[NumberChoice]]:
+        self.commands.append(("numbers", carrier))
+        return self._answer(list(self.own_numbers))
+
+    def set_up(self, wish: SetUpWish) -> Future[Reach]:
+        """Note the wish; the test answers its future."""
+        self.commands.append(("set_up", wish))
+        future: Future[Reach] = Future()
+        self.set_ups.append((wish, future))
+        return future
+
+    def check_reach(self) -> None:
+        self.commands.append(("check_reach",))
+
+    def repair(self, fix: Fix) -> None:
+        self.commands.append(("repair", fix))
 
     def apply_settings(self, settings: Settings) -> None:
         self.applied.append(settings)

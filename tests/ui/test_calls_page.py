@@ -15,6 +15,7 @@ from desktop_voice.storage.settings_file import SettingsFile
 from desktop_voice.ui.bridge import Bridge
 from desktop_voice.ui.call_watch import CallWatch
 from desktop_voice.ui.pages.calls import CallsPage
+from desktop_voice.ui.reach_watch import ReachWatch
 from desktop_voice.ui.theme.tokens import DARK
 from desktop_voice.ui.widgets.nav_button import NavButton
 from desktop_voice.ui.window import MainWindow
@@ -90,10 +91,11 @@ def test_the_empty_page_says_what_is_missing(
     bus.publish(status)
     assert heading in calls_page.status.heading.text()
     assert calls_page.status.text.text() == status.text
-    assert calls_page.status.settings_button.isVisible() is has_button
+    assert calls_page.status.set_up.isVisible() is has_button
     if has_button:
-        calls_page.status.settings_button.click()
-        assert phone_window.settings_page.isVisible()
+        calls_page.status.set_up.click()
+        assert phone_window.setup_page is not None
+        assert phone_window.setup_page.isVisible()
 
 
 def test_the_warning_stands_while_anybody_may_call(
@@ -140,7 +142,7 @@ def test_a_narrow_page_puts_calls_above_the_dial_card(
     qtbot: QtBot, bus: EventBus, phone: RecordingPhone, store: SettingsFile
 ) -> None:
     bridge = Bridge(bus)
-    page = CallsPage(CallWatch(phone, bridge), bridge, store.current, DARK)
+    page = CallsPage(CallWatch(phone, bridge), ReachWatch(bridge), bridge, store.current, DARK)
     qtbot.addWidget(page)
     page.resize(1000, 700)
     page.show()

@@ -36,17 +36,25 @@ _CARD_HEIGHT_PX = 560
 class FirstRunGuide(QWidget):
     """Fills the window; ``finished`` follows the last step or “Skip all”.
 
-    Either way the settings remember that the first run is done.
+    Either way the settings remember that the first run is done. ``phone_wanted`` follows
+    ``finished`` if the user goes on with the phone's set-up.
     """
 
     finished = Signal()
+    phone_wanted = Signal()
 
     def __init__(
-        self, control: AssistantControl, bridge: Bridge, settings: SettingsController
+        self,
+        control: AssistantControl,
+        bridge: Bridge,
+        settings: SettingsController,
+        *,
+        has_phone: bool = False,
     ) -> None:
         super().__init__()
         self.setObjectName("guide")
         self._settings = settings
+        self._has_phone = has_phone
         self._model_step = ModelStep(control, settings)
         self.steps: tuple[Step, ...] = (
             WelcomeStep(control, settings),
@@ -87,6 +95,10 @@ class FirstRunGuide(QWidget):
         self._settings.change("general", "first_run_done", True)
         self.finished.emit()
 
+    def _finish_with_phone(self) -> None:
+        self.finish()
+        self.phone_wanted.emit()
+
     def _build(self) -> None:
         self.progress = QLabel("")
         set_kind(self.progress, "hint")
@@ -106,11 +118,14 @@ class FirstRunGuide(QWidget):
         self.next = QPushButton("Next")
         set_kind(self.next, "primary")
         self.next.clicked.connect(self.next_step)
-        for button in (self.skip_all, self.back, self.skip, self.next):
+        self.phone = QPushButton("Finish and set up calls")
+        self.phone.clicked.connect(self._finish_with_phone)
+        for button in (self.skip_all, self.back, self.phone, self.skip, self.next):
             button.setAutoDefault(True)  # Enter presses it, as Space does
         foot = QHBoxLayout()
         foot.addWidget(self.back)
         foot.addStretch(1)
+        foot.addWidget(self.phone)
         foot.addWidget(self.skip)
         foot.addWidget(self.next)
         card = QFrame()
@@ -142,6 +157,7 @@ class FirstRunGuide(QWidget):
         self.progress.setText(f"Step {index + 1} of {len(self.steps)}")
         self.back.setVisible(index > 0)
         self.skip.setVisible(index > 0)
+        self.phone.setVisible(is_last and self._has_phone)
         self.next.setText("Finish" if is_last else "Start" if index == 0 else "Next")
         step.entered()
         self.next.setFocus()

@@ -18,7 +18,7 @@ from desktop_voice.ui.announce import announce
 from desktop_voice.ui.app_icon import app_icon
 from desktop_voice.ui.bridge import Bridge
 from desktop_voice.ui.pages.setting_row import FieldRow, live_choices
-from desktop_voice.ui.pages.setting_spec import section_specs
+from desktop_voice.ui.pages.setting_spec import field_spec
 from desktop_voice.ui.settings_controller import SettingsController
 from desktop_voice.ui.theme.manager import set_kind
 from desktop_voice.ui.widgets.level_meter import LevelMeter
@@ -66,8 +66,8 @@ class Step(QWidget):
 
     def add_setting(self, section: str, name: str) -> FieldRow:
         """Append the row of one setting."""
-        specs = {(f.section, f.name): f for s in section_specs() for f in s.fields}
-        row = FieldRow(specs[(section, name)], self.settings, live_choices(self.control))
+        spec = field_spec(section, name)
+        row = FieldRow(spec, self.settings, live_choices(self.control))
         self._rows.append(row)
         self.column.addWidget(row)
         return row

@@ -28,6 +28,7 @@ from desktop_voice.ui.pages.dial_card import DialCard
 from desktop_voice.ui.pages.live_calls import LiveCalls
 from desktop_voice.ui.pages.phone_status_card import PhoneStatusCard
 from desktop_voice.ui.pages.questions import Questions
+from desktop_voice.ui.reach_watch import ReachWatch
 from desktop_voice.ui.theme.manager import set_kind
 from desktop_voice.ui.theme.tokens import Tokens
 from desktop_voice.ui.widgets.plain_label import plain_label
@@ -38,17 +39,28 @@ _TICK_MS = 1000
 
 
 class CallsPage(QWidget):
-    """Everything about the phone; ``settings_wanted`` carries the id of a settings section."""
+    """Everything about the phone; ``settings_wanted`` carries the id of a settings section.
+
+    ``setup_wanted`` asks for the phone's set-up, ``repair_wanted`` for mending the dead hop there.
+    """
 
     settings_wanted = Signal(str)
+    setup_wanted = Signal()
+    repair_wanted = Signal()
 
     def __init__(
-        self, watch: CallWatch, bridge: Bridge, settings: Settings, tokens: Tokens
+        self,
+        watch: CallWatch,
+        reach: ReachWatch,
+        bridge: Bridge,
+        settings: Settings,
+        tokens: Tokens,
     ) -> None:
         super().__init__()
         self.setObjectName("page")
         self._phone = watch.phone
         self._watch = watch
+        self._reach = reach
         self.dial = DialCard(settings)
         self.questions = Questions(watch.phone, bridge)
         self.live = LiveCalls(watch, bridge, tokens)
@@ -61,6 +73,8 @@ class CallsPage(QWidget):
             ),
             "Show",
         )
+        self.setup_button = QPushButton("Phone set-up")
+        self.setup_button.clicked.connect(self.setup_wanted)
         self.open_warning = _OpenLine()
         self._status_line = plain_label("", "hint")
         self._clock = QTimer(self)
@@ -69,11 +83,12 @@ class CallsPage(QWidget):
         self._build()
         self._connect(bridge)
         self.use_settings(settings)
-        self._show_emptiness()
+        self._on_reach()
 
     def use_settings(self, settings: Settings) -> None:
         """Take country, quiet hours and the inbound policy from ``settings``."""
         self.dial.use_settings(settings)
+        self.status.show_policy(settings.inbound.policy)
         self.open_warning.setVisible(settings.inbound.policy is InboundPolicy.OPEN)
 
     def set_tokens(self, tokens: Tokens) -> None:
@@ -132,7 +147,8 @@ class CallsPage(QWidget):
         self.views.picked.connect(self._on_view)
         self.dial.call_wanted.connect(self._request)
         self.dial.rehearsal_wanted.connect(self._phone.rehearse)
-        self.status.settings_wanted.connect(lambda: self.settings_wanted.emit("phone"))
+        self.status.set_up_wanted.connect(self.setup_wanted)
+        self.status.repair_wanted.connect(self.repair_wanted)
         self.open_warning.settings_wanted.connect(lambda: self.settings_wanted.emit("inbound"))
         self.questions.changed.connect(self._on_questions)
         self.questions.keyboard_freed.connect(self.dial.number.setFocus)
@@ -142,6 +158,7 @@ class CallsPage(QWidget):
         bridge.approval_requested.connect(self._on_approval)
         bridge.error.connect(lambda _event: self.dial.answered())
         bridge.phone_status.connect(self._on_status)
+        self._reach.changed.connect(self._on_reach)
 
     def _request(self, number: str, mode: CallMode, message: str, at_night: bool) -> None:
         self._phone.request_call(number, mode, message, at_night=at_night)
@@ -163,7 +180,10 @@ class CallsPage(QWidget):
 
     def _on_status(self, status: ev.PhoneStatusChanged) -> None:
         self.status.show_status(status)
-        self._status_line.setText(status.text)
+        self._show_emptiness()
+
+    def _on_reach(self) -> None:
+        self.status.show_reach(self._reach.reach, self._reach.dead)
         self._show_emptiness()
 
     def _show_emptiness(self) -> None:
@@ -171,6 +191,7 @@ class CallsPage(QWidget):
         self.status.setVisible(is_empty)
         self.questions.setVisible(not self.questions.is_empty)
         self.live.setVisible(not self.live.is_empty)
+        self._status_line.setText(self.status.line)
         self._status_line.setVisible(not is_empty and bool(self._status_line.text()))
 
     def _build(self) -> None:
@@ -180,6 +201,7 @@ class CallsPage(QWidget):
         header.addWidget(title)
         header.addWidget(self.views)
         header.addStretch(1)
+        header.addWidget(self.setup_button)
         right = QVBoxLayout()
         right.setSpacing(14)
         for widget in (self.questions, self.live, self.status):

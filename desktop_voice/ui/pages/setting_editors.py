@@ -137,6 +137,7 @@ class TextEditor(Editor):
     def set_value(self, value: Any) -> None:  # noqa: ANN401, D102 - see Editor
         self._shown = ", ".join(value) if isinstance(value, list) else str(value)
         self._line.setText(self._shown)
+        self._line.setCursorPosition(0)
 
     def _finished(self) -> None:
         text = self._line.text()

@@ -38,12 +38,20 @@ def live_choices(control: AssistantControl) -> Choices:
 class FieldRow(QWidget):
     """A setting that is checked, saved and applied as it is changed.
 
-    ``saved`` carries the setting's title.
+    ``saved`` carries the setting's title. A stacked row has its editor below the words, for
+    places that are not wide enough for both.
     """
 
     saved = Signal(str)
 
-    def __init__(self, spec: FieldSpec, settings: SettingsController, choices: Choices) -> None:
+    def __init__(
+        self,
+        spec: FieldSpec,
+        settings: SettingsController,
+        choices: Choices,
+        *,
+        is_stacked: bool = False,
+    ) -> None:
         super().__init__()
         self.spec = spec
         self._settings = settings
@@ -66,17 +74,25 @@ class FieldRow(QWidget):
         help_text.setWordWrap(True)
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addStretch(1)
+        words.addStretch(0 if is_stacked else 1)
         words.addWidget(title)
         words.addWidget(help_text)
         words.addWidget(self.problem)
-        words.addStretch(1)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 8, 0, 8)
+        words.addStretch(0 if is_stacked else 1)
+        row = QHBoxLayout()
         row.setSpacing(14)
-        row.addLayout(words, 1)
+        if not is_stacked:
+            row.addLayout(words, 1)
         row.addWidget(self.editor, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignVCenter)
+        if is_stacked:
+            row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 8, 0, 8)
+        column.setSpacing(6)
+        if is_stacked:
+            column.addLayout(words)
+        column.addLayout(row)
         self._value: object = None
         self.show_value(settings.current)
 

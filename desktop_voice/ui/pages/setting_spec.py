@@ -32,6 +32,7 @@ _WIDGETS: dict[str, Kind] = {
     "numbers": "numbers",
     "regions": "regions",
 }
+_NAMES = {"http2": "HTTP/2", "quic": "QUIC", "ngrok": "ngrok", "cloudflared": "cloudflared"}
 _TIME_PATTERN = get_args(TimeOfDay)[1].pattern
 
 
@@ -82,6 +83,16 @@ def section_specs() -> tuple[SectionSpec, ...]:
             help_text = (model.__doc__ or "").strip()
             specs.append(SectionSpec(name, info.title or name, help_text, fields))
     return tuple(specs)
+
+
+def field_spec(section: str, name: str) -> FieldSpec:
+    """Return one field of the settings model.
+
+    Raises:
+        KeyError: There is no such field.
+    """
+    fields = (field for spec in section_specs() for field in spec.fields)
+    return {(field.section, field.name): field for field in fields}[section, name]
 
 
 def _field(section: str, name: str, info: FieldInfo) -> FieldSpec:
@@ -135,5 +146,9 @@ def _kind(info: FieldInfo, widget: str) -> Kind:
 
 def _options(annotation: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401 - any type's
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return tuple((member.value, member.value.capitalize()) for member in annotation)
+        return tuple((member.value, _label(member.value)) for member in annotation)
     return ()
+
+
+def _label(value: str) -> str:
+    return _NAMES.get(value, value.capitalize())

@@ -13,7 +13,7 @@ from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.ports import VaultControl, VaultStatus
 from desktop_voice.ui.mailbox import Mailbox
 from desktop_voice.ui.pages.secret_row import SecretRow
-from desktop_voice.ui.pages.vault_door import VaultDoor
+from desktop_voice.ui.pages.vault_gate import VaultGate
 from desktop_voice.ui.theme.manager import set_kind
 from desktop_voice.ui.widgets.plain_label import plain_label
 
@@ -35,23 +35,18 @@ class VaultPanel(QFrame):
         self._test_key = test_key
         self._mailbox = Mailbox(self)
         self.rows: dict[str, SecretRow] = {}
-        self.door = VaultDoor()
-        self.door.create_wanted.connect(self._create)
-        self.door.unlock_wanted.connect(
-            lambda words, remember: self._ask(vault.unlock(words, remember=remember))
-        )
-        self.door.keyring_wanted.connect(lambda: self._ask(vault.unlock_with_keyring()))
-        self.door.lock_wanted.connect(lambda: self._ask(vault.lock()))
-        self.door.passphrase_wanted.connect(lambda words: self._ask(vault.change_passphrase(words)))
+        self._gate = VaultGate(vault)
+        self._gate.status_changed.connect(self._show_status)
+        self.door = self._gate.door
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(20, 14, 14, 10)
         self._column.setSpacing(0)
         self._column.addWidget(plain_label("Keys and vault", "heading"))
-        self._column.addWidget(self.door)
+        self._column.addWidget(self._gate)
 
     def refresh(self) -> None:
         """Ask how the vault stands."""
-        self._ask(self._vault.status())
+        self._gate.refresh()
 
     def filter(self, words: str) -> int:
         """Show only the rows that match; return how many do."""
@@ -73,20 +68,7 @@ class VaultPanel(QFrame):
         for row in self.rows.values():
             row.close_editor()
 
-    def _ask(self, question: Future[VaultStatus]) -> None:
-        self._mailbox.expect(question, self._show_status, self._show_error)
-
-    def _create(self, passphrase: str | None) -> None:
-        def show_code(code: str) -> None:
-            self.door.recovery.show_code(code)
-            self.refresh()
-
-        self._mailbox.expect(self._vault.create(passphrase), show_code, self._show_error)
-
     def _show_status(self, status: VaultStatus) -> None:
-        self.door.show_status(status)
-        if status.problem is not None:
-            self.door.show_problem(f"{status.problem.what} {status.problem.do}")
         names = {info.name for info in status.secrets}
         for name in [name for name in self.rows if name not in names]:
             row = self.rows.pop(name)
@@ -108,9 +90,7 @@ class VaultPanel(QFrame):
         self._column.addWidget(row)
 
     def _change(self, row: SecretRow, question: Future[VaultStatus]) -> None:
-        self._mailbox.expect(
-            question, self._show_status, lambda error: row.show_result(_words(error))
-        )
+        self._gate.ask(question, row.show_result)
 
     def _test(self, row: SecretRow) -> None:
         if self._test_key is not None:
@@ -119,9 +99,6 @@ class VaultPanel(QFrame):
                 row.test_done,
                 lambda error: row.test_done(_words(error)),
             )
-
-    def _show_error(self, error: DesktopVoiceError) -> None:
-        self.door.show_problem(_words(error))
 
 
 def _words(error: DesktopVoiceError) -> str:

@@ -37,6 +37,7 @@ class Tokens:
     danger_surface: str
     notice_surface: str
     success_text: str
+    warning_text: str
     idle: str
     listening: str
     thinking: str
@@ -68,6 +69,7 @@ DARK = Tokens(
     danger_surface="#34191d",
     notice_surface="#1b2740",
     success_text="#4cc38a",
+    warning_text="#e5b454",
     idle="#6ea8ff",
     listening="#3ecf8e",
     thinking="#b48cff",
@@ -99,6 +101,7 @@ LIGHT = Tokens(
     danger_surface="#fdecec",
     notice_surface="#e8effd",
     success_text="#17763c",
+    warning_text="#8a5a00",
     idle="#2563eb",
     listening="#12915a",
     thinking="#7c4ddb",
@@ -120,6 +123,7 @@ TEXT_PAIRS: tuple[tuple[str, str], ...] = (
     ("assistant_text", "surface"),
     ("success_text", "background"),
     ("success_text", "surface"),
+    ("warning_text", "surface"),
     ("on_accent", "accent"),
     ("on_accent", "accent_hover"),
     ("on_danger", "danger"),
