@@ -45,7 +45,7 @@ class _Log:
             return
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         if self._as_json:
-            line = json.dumps({"level": level, **fields, "time": now, "message": text})
+            line = json.dumps({"level": level, **fields, "time": now, "message": text}, default=str)
         else:
             more = "".join(f" {name}={_quoted(value)}" for name, value in fields.items())
             line = f"{now} {_LEVELS[level]} {text}{more}"
@@ -92,6 +92,7 @@ class _Connector:
             stopping = asyncio.create_task(self._stops.get())
             await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not stopping.done():
+                following.result()
                 self._log.write("error", "no more connections active and exiting")
                 return FAILED
             await self._leave(writer, following, stopping.result())

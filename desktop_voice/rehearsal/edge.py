@@ -19,12 +19,12 @@ from desktop_voice.rehearsal.edge_http import (
     to_origin,
 )
 from desktop_voice.rehearsal.edge_rewriting import rewrite_body, rewrite_head
+from desktop_voice.rehearsal.edge_server import EdgeServer
 from desktop_voice.rehearsal.edge_socket import Ends, join
 from desktop_voice.rehearsal.edge_tunnels import EdgeTunnels
 
 ORIGIN_TIMEOUT_S = 100.0
 _HEAD_LIMIT_BYTES = 65_536
-_HANDSHAKE_S = 10.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BAD_CERTIFICATES: dict[CertificateFault, CertificateKind] = {
     "certificate_expired": "expired",
@@ -39,49 +39,37 @@ _TUNNEL_ERROR = (
 
 
 class Edge:
-    """Plays Cloudflare's public side on a port of 127.0.0.1. Event loop only.
-
-    Attributes:
-        port: Where; 0 before :meth:`start`.
-    """
+    """Plays Cloudflare's public side on a port of 127.0.0.1. Event loop only."""
 
     def __init__(self, authority: EdgeAuthority, tunnels: EdgeTunnels, faults: EdgeFaults) -> None:
         self._authority = authority
         self._tunnels = tunnels
         self._faults = faults
-        self._server: asyncio.Server | None = None
-        self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self.port = 0
+        self._server = EdgeServer(self._serve, _HEAD_LIMIT_BYTES)
+
+    @property
+    def port(self) -> int:
+        """Of 127.0.0.1; 0 before :meth:`start`."""
+        return self._server.port
 
     async def start(self) -> None:
         """Listen on a free port."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
         context.sni_callback = self._present
-        self._server = await asyncio.start_server(
-            self._serve,
-            "127.0.0.1",
-            0,
-            ssl=context,
-            ssl_handshake_timeout=_HANDSHAKE_S,
-            limit=_HEAD_LIMIT_BYTES,
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._server.start(context)
 
     async def close(self) -> None:
         """Tear every connection and stop listening."""
-        if self._server is not None:
-            self._server.close()
-        for task, writer in list(self._clients.items()):
-            writer.transport.abort()
-            task.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+        await self._server.close()
 
     def _present(
         self, connection: ssl.SSLObject, host: str | None, _context: ssl.SSLContext
     ) -> int | None:
         """Present the certificate of the name that the client has asked for."""
-        host = (host or "").lower()
+        if host is None:
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        host = host.lower()
         fault = self._faults.take(host, *_BAD_CERTIFICATES)
         kind: CertificateKind = "good"
         for name, bad in _BAD_CERTIFICATES.items():
@@ -95,17 +83,11 @@ class Edge:
         return None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a server's callback runs in one
-        self._clients[task] = writer
         try:
             while await self._exchange(reader, writer):
                 pass
         except (EOFError, ConnectionError, ValueError, ssl.SSLError):
             writer.transport.abort()
-        finally:
-            del self._clients[task]
-            writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; return whether the connection stays for another."""

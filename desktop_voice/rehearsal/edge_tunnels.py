@@ -15,6 +15,7 @@ from typing import Any
 
 from desktop_voice.rehearsal.edge_faults import EdgeFaults
 from desktop_voice.rehearsal.edge_names import new_quick_name
+from desktop_voice.rehearsal.edge_server import EdgeServer
 from desktop_voice.rehearsal.reports import Reporter
 
 _LONGEST_LINE_BYTES = 16_384
@@ -84,7 +85,6 @@ class EdgeTunnels:
 
     Attributes:
         token: What a program has to know.
-        port: Where; 0 before :meth:`start`.
     """
 
     def __init__(self, faults: EdgeFaults, reports: Reporter) -> None:
@@ -93,26 +93,21 @@ class EdgeTunnels:
         self._held: dict[HeldTunnel, asyncio.StreamWriter] = {}
         self._named: dict[str, tuple[str, str]] = {}
         self._hosts: set[str] = set()
-        self._programs: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self._server: asyncio.Server | None = None
+        self._server = EdgeServer(self._serve, _LONGEST_LINE_BYTES)
         self.token = secrets.token_urlsafe(32)
-        self.port = 0
+
+    @property
+    def port(self) -> int:
+        """Of 127.0.0.1, for tunnel programs; 0 before :meth:`start`."""
+        return self._server.port
 
     async def start(self) -> None:
         """Listen on a free port of 127.0.0.1."""
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", 0, limit=_LONGEST_LINE_BYTES
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._server.start()
 
     async def close(self) -> None:
         """End every tunnel; their programs end, too."""
-        if self._server is not None:
-            self._server.close()
-        for task, writer in list(self._programs.items()):
-            writer.transport.abort()
-            task.cancel()
-        await asyncio.gather(*self._programs, return_exceptions=True)
+        await self._server.close()
 
     def name(self, host: str, origin: str) -> str:
         """Give ``host`` to a named tunnel; return the token of its programs.
@@ -178,9 +173,6 @@ class EdgeTunnels:
         loop.call_later(after_ms / 1000, lambda: self._connect(tunnel, connected=True))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a server's callback runs in one
-        self._programs[task] = writer
         tunnel: HeldTunnel | None = None
         draining: asyncio.Task[None] | None = None
         try:
@@ -199,8 +191,6 @@ class EdgeTunnels:
                 draining.cancel()
             if tunnel is not None:
                 self._end(tunnel)
-            del self._programs[task]
-            writer.close()
 
     def _end(self, tunnel: HeldTunnel) -> None:
         """Its process is gone: so is everything that went through it."""

@@ -1,13 +1,15 @@
-"""A rehearsal carrier in its process, an app that answers it, and a Twilio client."""
+"""A rehearsal carrier in its process, an app that answers it, a Twilio client, a public side."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from desktop_voice.rehearsal.process import RehearsalProcess
+from tests.unit.rehearsal.edge_lab import EdgeLab, edge_lab
 from tests.unit.rehearsal.fake_app import PUBLIC_BASE, FakeApp
 from tests.unit.rehearsal.twilio_client import TwilioClient
 
@@ -29,3 +31,9 @@ async def rehearsal(app: FakeApp) -> AsyncIterator[RehearsalProcess]:
 async def twilio(rehearsal: RehearsalProcess) -> AsyncIterator[TwilioClient]:
     async with aiohttp.ClientSession() as session:
         yield TwilioClient(rehearsal, session)
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[EdgeLab]:
+    async with edge_lab(tmp_path) as lab:
+        yield lab
