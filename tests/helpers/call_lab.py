@@ -156,7 +156,7 @@ class Lab:
         assert isinstance(step, ConnectStream)
         admission = self.manager.tickets.redeem(step.ticket)
         assert admission is not None
-        start = StreamStart("MZ1", ref, self.carrier.account, step.ticket, Encoding.MULAW_8K)
+        start = StreamStart("MZ1", ref, self.carrier.account_ref, step.ticket, Encoding.MULAW_8K)
         await self.manager.on_stream(admission, start, socket)
 
     # --- what a user would notice ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,7 @@ class ScriptedApi:
     headers: list[dict[str, str]] = field(default_factory=list)
     queries: list[dict[str, list[str]]] = field(default_factory=list)
     date: str = ""
+    before_answer: Callable[[], None] = lambda: None
 
     def will(self, request: str, *answers: Scripted) -> None:
         """Answer ``request`` (``POST /v2/calls``) so; the last answer is repeated."""
@@ -46,6 +47,7 @@ class ScriptedApi:
         self.asked.append((request.method, path, _content(request, raw)))
         self.headers.append(dict(request.headers))
         self.queries.append(parse_qs(query))
+        self.before_answer()
         answers = self.script.get(f"{request.method} {path}", [(404, {})])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, str):

@@ -11,9 +11,12 @@ from typing import Any
 
 from desktop_voice.core.calls import CarrierName, EndReason
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.phone_settings import AwaySettings
 from desktop_voice.telephony import steps as st
 from desktop_voice.telephony.addresses import read
 from desktop_voice.telephony.carriers.carrier import (
+    Account,
+    AccountState,
     Capability,
     CarrierEvent,
     CarrierEventKind,
@@ -29,6 +32,7 @@ from desktop_voice.telephony.carriers.carrier import (
 )
 
 MY_NUMBER = "+14155550100"
+ACTIVE = Account(AccountState.ACTIVE, "The account is active.", 0.0)
 
 
 def refused(code: str = "CARRIER-06", *, retryable: bool = True) -> PhoneError:
@@ -56,18 +60,22 @@ class ScriptedCarrier:
         failing: For a request's name the errors that come before it succeeds; None: success.
         holding: A request with such an entry waits for it.
         remote: What the carrier says of its calls.
+        state: How the account is.
+        webhooks: By number, where its calls go; one with ``taken_by`` is refused unless taken over.
         loses_refs: A placed call exists, but its reference is not told: the request fails.
     """
 
     name: CarrierName = CarrierName.TWILIO
     takes_documents: bool = True
-    account: str = "AC-scripted"
+    account_ref: str = "AC-scripted"
     capabilities: frozenset[Capability] = frozenset(Capability)
     asked: list[Asked] = field(default_factory=list)
     failing: dict[str, list[Exception | None]] = field(default_factory=lambda: defaultdict(list))
     holding: dict[str, asyncio.Event] = field(default_factory=dict)
     remote: dict[str, RemoteCall] = field(default_factory=dict)
     own: tuple[OwnNumber, ...] = (OwnNumber(MY_NUMBER, True, "PN1"),)
+    state: Account = ACTIVE
+    webhooks: dict[str, NumberWebhook] = field(default_factory=dict)
     loses_refs: bool = False
     closed: int = 0
 
@@ -160,14 +168,32 @@ class ScriptedCarrier:
 
     async def webhook(self, number: OwnNumber) -> NumberWebhook:
         await self._ask("webhook", number.ref)
-        return NumberWebhook(number.number, "")
+        return self.webhooks.get(number.number, NumberWebhook(number.number, ""))
 
-    async def set_webhook(self, number: OwnNumber, url: str) -> NumberWebhook:
+    async def set_webhook(
+        self, number: OwnNumber, url: str, fallback_url: str = "", *, takes_over: bool = False
+    ) -> NumberWebhook:
         await self._ask("set_webhook", number.ref, url)
-        return NumberWebhook(number.number, "")
+        before = self.webhooks.get(number.number, NumberWebhook(number.number, ""))
+        if before.taken_by and not takes_over:
+            raise refused("CARRIER-21", retryable=False)
+        self.webhooks[number.number] = NumberWebhook(number.number, url, {"fallback": fallback_url})
+        return before
 
     async def restore_webhook(self, before: NumberWebhook) -> None:
         await self._ask("restore_webhook", before.number, before.url)
+        self.webhooks[before.number] = before
+
+    def away_url(self, away: AwaySettings) -> str:
+        return away.address
+
+    async def set_away(self, number: OwnNumber, away: AwaySettings) -> None:
+        await self._ask("set_away", number.ref, away)
+        self.webhooks[number.number] = NumberWebhook(number.number, self.away_url(away))
+
+    async def account(self) -> Account:
+        await self._ask("account", "")
+        return self.state
 
     async def health(self) -> Health:
         return Health(True, "The account is active.")

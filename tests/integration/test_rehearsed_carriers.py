@@ -190,7 +190,7 @@ async def test_a_stream_is_opened_heard_and_followed_by_further_steps(app: App) 
     await app.wait_for(Kind.ENDED)
     (start,) = app.starts
     assert start.carrier_ref == answered.carrier_ref
-    assert start.account == app.carrier.account
+    assert start.account == app.carrier.account_ref
     assert app.heard[-1] == MediaMark("done")
     assert any(isinstance(event, MediaAudio) for event in app.heard)
 

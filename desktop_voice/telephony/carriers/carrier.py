@@ -9,6 +9,7 @@ from typing import Protocol
 
 from desktop_voice.core.calls import CarrierName, EndReason
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.phone_settings import AwaySettings
 from desktop_voice.dialogue.lines.media_socket import Encoding, MediaEvent
 from desktop_voice.telephony.steps import Step
 
@@ -109,11 +110,6 @@ class Capability(StrEnum):
 
     SEND_DTMF = "send_dtmf"
     TRANSFER = "transfer"
-    MACHINE_DETECTION = "machine_detection"
-    CONVERSATION_RELAY = "conversation_relay"
-    WIDEBAND = "wideband"
-    LIVE_STEPS = "live_steps"
-    """New steps on a call that is going on, without waiting for a webhook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +155,14 @@ class RemoteCall:
 
 @dataclass(frozen=True, slots=True)
 class OwnNumber:
-    """A number of the account: E.164, whether it can carry voice, and the carrier's id of it."""
+    """A number of the account.
+
+    Attributes:
+        number: E.164.
+        has_voice: Whether it can carry calls.
+        ref: The carrier's id of it.
+        label: The user's own name for it.
+    """
 
     number: str
     has_voice: bool
@@ -169,11 +172,22 @@ class OwnNumber:
 
 @dataclass(frozen=True, slots=True)
 class NumberWebhook:
-    """Where a number's incoming calls go now; ``data`` is what is needed to put that back."""
+    """Where a number's incoming calls go now.
+
+    Attributes:
+        number: E.164.
+        url: The address that is asked what to do with them; empty while none is, which is so too
+            where something else takes them.
+        data: What :meth:`Carrier.restore_webhook` needs to put all of this back: texts by name,
+            to be kept as they are.
+        taken_by: What takes the calls in place of any address, in words such as "a SIP trunk";
+            empty: nothing does.
+    """
 
     number: str
     url: str
     data: Mapping[str, str] = field(default_factory=dict)
+    taken_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +239,38 @@ class Health:
     problem: PhoneError | None = None
 
 
+class AccountState(StrEnum):
+    """What an account may be used for."""
+
+    ACTIVE = "active"
+    TRIAL = "trial"
+    NO_CREDIT = "no_credit"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls can come in and go out, if only some."""
+        return self in (AccountState.ACTIVE, AccountState.TRIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account whose keys the carrier accepts.
+
+    Attributes:
+        text: How it is, one sentence for people.
+        clock_offset_s: By how much this machine's clock is ahead of the carrier's, within a
+            second; negative: behind it; None: the carrier did not say what time it has.
+        problem: Why it cannot be used; of a trial what it cannot do, which is a warning only.
+    """
+
+    state: AccountState
+    text: str
+    clock_offset_s: float | None = None
+    problem: PhoneError | None = None
+
+
 class Carrier(Protocol):
     """One carrier account. Used on the media loop; its HTTP session belongs to the object.
 
@@ -235,7 +281,7 @@ class Carrier(Protocol):
 
     name: CarrierName
     capabilities: frozenset[Capability]
-    account: str
+    account_ref: str
     """The carrier's id of the account as its media streams name it; empty if they do not."""
     takes_documents: bool
     """Whether a webhook is answered with steps (XML), or every step is a command (Telnyx)."""
@@ -286,19 +332,69 @@ class Carrier(Protocol):
         """Return the account's calls that are going on."""
 
     async def numbers(self) -> list[OwnNumber]:
-        """Return the account's own numbers."""
+        """Return the account's own numbers, also those whose calls go elsewhere."""
 
     async def webhook(self, number: OwnNumber) -> NumberWebhook:
-        """Return where the number's calls go now."""
+        """Return where the number's calls go now.
 
-    async def set_webhook(self, number: OwnNumber, url: str) -> NumberWebhook:
-        """Send the number's calls to ``url``; return what was set before."""
+        An address of this app's own is told by its path, which is that of
+        :func:`~desktop_voice.telephony.addresses.webhook_path`: what is to be put back some day
+        must not be one.
+        """
+
+    async def set_webhook(
+        self, number: OwnNumber, url: str, fallback_url: str = "", *, takes_over: bool = False
+    ) -> NumberWebhook:
+        """Send the number's calls to ``url``; return what was set before.
+
+        It ends whatever :meth:`set_away` set.
+
+        Args:
+            number: One of :meth:`numbers`.
+            url: Asked about every call, and told its end.
+            fallback_url: Asked while ``url`` fails; empty: nobody is.
+            takes_over: Takes the number away from what has it now, once the user has said so.
+
+        Raises:
+            PhoneError: Something else takes its calls, so that ``url`` would have no effect
+                (``CARRIER-21``, ``CARRIER-29``) and nothing was changed; it cannot carry voice
+                (``CARRIER-30``) or is a sub-account's (``CARRIER-31``).
+        """
 
     async def restore_webhook(self, before: NumberWebhook) -> None:
-        """Put back what :meth:`set_webhook` returned."""
+        """Put back what :meth:`webhook` or :meth:`set_webhook` returned: every field of it.
+
+        A number that was taken over goes back to what had it.
+        """
+
+    def away_url(self, away: AwaySettings) -> str:
+        """Return the address that does for callers what ``away`` says while this app is closed.
+
+        Empty where the carrier has none for it, or ``away`` lacks what it needs.
+        """
+
+    async def set_away(self, number: OwnNumber, away: AwaySettings) -> None:
+        """Have the carrier do for callers what ``away`` says: this app is about to close.
+
+        :meth:`set_webhook` ends it, and so does :meth:`restore_webhook`, which alone is what
+        ``restore`` means.
+
+        Raises:
+            PhoneError: The carrier cannot do that by itself (``CARRIER-20``), or ``away`` lacks
+                what it needs (``CARRIER-32``).
+            ValueError: ``away`` says ``restore``.
+        """
+
+    async def account(self) -> Account:
+        """Ask how the account is; two requests at most, which cost nothing.
+
+        Raises:
+            PhoneError: The carrier does not accept the keys, does not know the account, or cannot
+                be reached.
+        """
 
     async def health(self) -> Health:
-        """Check the credentials with a request that costs nothing; never raises."""
+        """Check the account and whether it has a voice number; never raises."""
 
     def verify(self, request: WebhookRequest) -> None:
         """Check the signature over the raw request, in constant time.

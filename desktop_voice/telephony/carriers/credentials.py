@@ -23,6 +23,13 @@ _PLIVO_ID = re.compile(r"(?:MA|SA)[A-Z0-9]{18}", re.ASCII)
 _PLIVO_TOKEN = re.compile(r"[A-Za-z0-9]{20,80}", re.ASCII)
 _SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
 
+SECRET_NAMES = {
+    CarrierName.TWILIO: ("twilio_account_sid", "twilio_auth_token"),
+    CarrierName.TELNYX: ("telnyx_api_key", "telnyx_connection_id", "telnyx_public_key"),
+    CarrierName.PLIVO: ("plivo_auth_id", "plivo_auth_token"),
+}
+"""The vault's names of what each carrier's account needs."""
+
 Secret = Callable[[str], str]
 """Returns the vault's entry of that name; an empty string if there is none."""
 

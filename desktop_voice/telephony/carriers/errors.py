@@ -29,6 +29,7 @@ _ACCOUNT_SECRETS = {
 }
 FORBIDDEN = "CARRIER-04"
 NOT_IN_PROGRESS = "CARRIER-16"
+SUSPENDED = "CARRIER-27"
 
 
 class UncertainError(PhoneError):
@@ -231,7 +232,8 @@ def webhook_governed_elsewhere(carrier: CarrierName, by: str) -> PhoneError:
     return PhoneError(
         "CARRIER-21",
         f"The number's calls go to {by} at {title_of(carrier)}, so its webhook has no effect.",
-        f"Take the number off {by} in the {title_of(carrier)} console.",
+        f"Send its calls here in the phone set-up, or take the number off {by} in the "
+        f"{title_of(carrier)} console.",
     )
 
 
@@ -260,4 +262,72 @@ def no_keys(carrier: CarrierName) -> PhoneError:
         "CARRIER-24",
         f"{title_of(carrier)} was not asked: these are no telephone keys.",
         "Use 0 to 9, *, #, A to D, and w for a pause of half a second.",
+    )
+
+
+def account_suspended(carrier: CarrierName) -> PhoneError:
+    """The account exists, and is not allowed anything."""
+    return PhoneError(
+        SUSPENDED,
+        f"The {title_of(carrier)} account is suspended: no call comes in or goes out.",
+        f"Pay what is owed in the {title_of(carrier)} console under billing; if nothing is, ask "
+        f"{title_of(carrier)}'s support why.",
+    )
+
+
+def account_closed(carrier: CarrierName) -> PhoneError:
+    """The account is no more."""
+    return PhoneError(
+        "CARRIER-28",
+        f"The {title_of(carrier)} account is closed for good.",
+        f"Open another {title_of(carrier)} account, or ask its support, and store the new keys.",
+    )
+
+
+def number_assigned_elsewhere(carrier: CarrierName, to: str) -> PhoneError:
+    """Another application of the account has the number; ``to`` names what kind of thing it is."""
+    return PhoneError(
+        "CARRIER-29",
+        f"The number belongs to {to} at {title_of(carrier)}, which gets its calls instead of "
+        "this app.",
+        "Send its calls here in the phone set-up, or assign the number in the "
+        f"{title_of(carrier)} console.",
+    )
+
+
+def number_without_voice(carrier: CarrierName) -> PhoneError:
+    """The number is for messages only."""
+    return PhoneError(
+        "CARRIER-30",
+        f"This number cannot carry calls: {title_of(carrier)} gave it to you without voice.",
+        f"Choose another number, or buy one with voice in the {title_of(carrier)} console.",
+    )
+
+
+def number_of_sub_account(carrier: CarrierName) -> PhoneError:
+    """A sub-account has the number, and signs its webhooks with a token of its own."""
+    return PhoneError(
+        "CARRIER-31",
+        f"This number belongs to a sub-account of the {title_of(carrier)} account, whose calls "
+        "this app could not verify.",
+        f"Take it back in the {title_of(carrier)} console, or store the sub-account's keys.",
+    )
+
+
+def away_incomplete(carrier: CarrierName, what: str) -> PhoneError:
+    """The settings want something for the time away that needs ``what``."""
+    return PhoneError(
+        "CARRIER-32",
+        f"What {title_of(carrier)} is to do for callers while this app is closed needs {what}.",
+        f"Enter {what} in the settings under Phone, or choose something else there.",
+    )
+
+
+def trial_account(carrier: CarrierName) -> PhoneError:
+    """The account is a trial: a warning."""
+    return PhoneError(
+        "CARRIER-33",
+        f"This {title_of(carrier)} account is a trial: it may call only numbers that you verified, "
+        "and callers may hear a notice of the trial first.",
+        f"For all other calls upgrade the account in the {title_of(carrier)} console.",
     )

@@ -16,6 +16,7 @@ import structlog
 from yarl import URL
 
 from desktop_voice.core.calls import CarrierName
+from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import PhoneError
 from desktop_voice.telephony.carriers import errors
 
@@ -35,11 +36,19 @@ _random = random.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the JSON object (empty if there is none) and the carrier's own time."""
+    """What came back.
+
+    Attributes:
+        body: The JSON object; empty if there is none.
+        date: The carrier's own time.
+        clock_offset_s: By how much this machine's clock is ahead of it, the request's way there
+            and back taken into account; within a second, since that is what ``date`` counts in.
+    """
 
     status: int
     body: Json = field(repr=False)
     date: datetime | None = None
+    clock_offset_s: float | None = None
 
 
 class CarrierHttp:
@@ -49,6 +58,7 @@ class CarrierHttp:
         base_url: Scheme, host and the path that all requests share, without a closing slash.
         headers: Sent with each request; holds the credentials, which are never logged or raised.
         diagnose: Explains a refusal.
+        clock: This machine's.
         deadline_s: The longest that one attempt may take, all in all.
         sleep: Waits between attempts.
 
@@ -63,6 +73,7 @@ class CarrierHttp:
         headers: Mapping[str, str],
         diagnose: Diagnose,
         *,
+        clock: Clock,
         deadline_s: float = _DEADLINE_S,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -74,6 +85,7 @@ class CarrierHttp:
         self._base_url = base_url.rstrip("/")
         self._headers = {"Accept": "application/json", **headers}
         self._diagnose = diagnose
+        self._clock = clock
         self._timeout = aiohttp.ClientTimeout(
             total=deadline_s, sock_connect=min(_CONNECT_S, deadline_s)
         )
@@ -155,10 +167,12 @@ class CarrierHttp:
             headers["Content-Type"] = "application/json"
             data = json.dumps(body).encode()
         url = f"{self._base_url}{path}" + (f"?{urlencode(query)}" if query else "")
+        asked_s = self._clock.monotonic()
         try:
             async with self._session.request(
                 method, URL(url, encoded=True), data=data, headers=headers, allow_redirects=False
             ) as response:
+                now, took_s = self._clock.now(), self._clock.monotonic() - asked_s
                 raw = await _read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise errors.unreachable(self._carrier) from None
@@ -167,7 +181,9 @@ class CarrierHttp:
         content = _json(raw)
         if content is None and response.status < 300:
             raise errors.no_answer(self._carrier) from None
-        answer = Answer(response.status, content or {}, _date(response.headers.get("Date", "")))
+        date = _date(response.headers.get("Date", ""))
+        offset_s = None if date is None else (now - date).total_seconds() - took_s / 2
+        answer = Answer(response.status, content or {}, date, offset_s)
         after = response.headers.get("Retry-After", "")
         if not after and response.status == 429:
             after = response.headers.get("X-RateLimit-Reset", "")

@@ -18,11 +18,18 @@ from urllib.parse import quote
 from desktop_voice.core.calls import CarrierName, EndReason
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.phone_settings import AwaySettings
 from desktop_voice.dialogue.lines.media_socket import Encoding
 from desktop_voice.telephony.addresses import at
 from desktop_voice.telephony.carriers import errors, fields, plivo_xml, xml
-from desktop_voice.telephony.carriers.carrier import Capability as Can
+from desktop_voice.telephony.carriers.account_states import (
+    account_in,
+    health_of,
+    refused_account,
+)
 from desktop_voice.telephony.carriers.carrier import (
+    Account,
+    AccountState,
     CarrierEvent,
     Health,
     MediaDialect,
@@ -34,13 +41,14 @@ from desktop_voice.telephony.carriers.carrier import (
     WebhookReply,
     WebhookRequest,
 )
+from desktop_voice.telephony.carriers.carrier import Capability as Can
 from desktop_voice.telephony.carriers.credentials import PlivoCredentials
-from desktop_voice.telephony.carriers.http import CarrierHttp
+from desktop_voice.telephony.carriers.http import CarrierHttp, Json
 from desktop_voice.telephony.carriers.numbers import without_plus
 from desktop_voice.telephony.carriers.plivo_calls import PlivoCalls
 from desktop_voice.telephony.carriers.plivo_errors import diagnose
 from desktop_voice.telephony.carriers.plivo_media import PlivoMedia
-from desktop_voice.telephony.carriers.plivo_numbers import PlivoNumbers
+from desktop_voice.telephony.carriers.plivo_numbers import PlivoNumbers, away_url
 from desktop_voice.telephony.carriers.plivo_webhooks import PlivoWebhooks
 from desktop_voice.telephony.steps import Step
 
@@ -63,7 +71,7 @@ class PlivoCarrier:
     """
 
     name = CarrierName.PLIVO
-    capabilities = frozenset({Can.SEND_DTMF, Can.MACHINE_DETECTION, Can.LIVE_STEPS, Can.WIDEBAND})
+    capabilities = frozenset({Can.SEND_DTMF})
     takes_documents = True
 
     def __init__(
@@ -77,7 +85,7 @@ class PlivoCarrier:
         deadline_s: float = 10.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.account = credentials.auth_id
+        self.account_ref = credentials.auth_id
         self._clock = clock
         self._language = language
         self._encoding = encoding
@@ -90,11 +98,12 @@ class PlivoCarrier:
             f"{api_base or _API}/v1/Account/{credentials.auth_id}",
             {"Authorization": f"Basic {base64.b64encode(login).decode()}"},
             diagnose,
+            clock=clock,
             deadline_s=deadline_s,
             sleep=sleep,
         )
         self._calls = PlivoCalls(self._http)
-        self._numbers = PlivoNumbers(self._http)
+        self._numbers = PlivoNumbers(self._http, credentials.auth_id)
 
     async def place(self, order: PlaceOrder) -> str:
         """Create a call; return its ``request_uuid``, or its ``CallUUID`` if that is known."""
@@ -182,26 +191,44 @@ class PlivoCarrier:
         """Return where the number's calls go now: the address of its Plivo application."""
         return await self._numbers.webhook(number)
 
-    async def set_webhook(self, number: OwnNumber, url: str) -> NumberWebhook:
-        """Send the number's calls, and the news of their end, to ``url`` by our own application."""
-        return await self._numbers.set_webhook(number, url)
+    async def set_webhook(
+        self, number: OwnNumber, url: str, fallback_url: str = "", *, takes_over: bool = False
+    ) -> NumberWebhook:
+        """Send the number's calls, and the news of their end, to ``url`` by our own application.
+
+        Whichever application had the number has it again by :meth:`restore_webhook`. A number of
+        a sub-account is refused also where ``takes_over`` is asked for.
+        """
+        return await self._numbers.set_webhook(number, url, fallback_url)
 
     async def restore_webhook(self, before: NumberWebhook) -> None:
         """Put back what :meth:`set_webhook` returned."""
         await self._numbers.restore(before)
 
+    def away_url(self, away: AwaySettings) -> str:
+        """Return the user's own address; Plivo has none that serves callers."""
+        return away_url(away)
+
+    async def set_away(self, number: OwnNumber, away: AwaySettings) -> None:
+        """Send callers to the user's address: all that Plivo can do without this app."""
+        await self._numbers.set_away(number, away)
+
+    async def account(self) -> Account:
+        """Ask how the account is. Its ``state`` is one of a country, not of the account."""
+        answer = await self._http.get("/", accept=(401, 403))
+        account, offset_s = answer.body, answer.clock_offset_s
+        if answer.status >= 400:
+            return refused_account(diagnose(answer.status, account), self.name, offset_s)
+        state = AccountState.ACTIVE
+        if _is_spent(account):
+            state = AccountState.NO_CREDIT
+        elif fields.text(account, "account_type") in ("trial", "developer"):
+            state = AccountState.TRIAL
+        return account_in(state, self.name, offset_s)
+
     async def health(self) -> Health:
-        """Check the account and whether it has a number; never raises."""
-        try:
-            account = (await self._http.get("/")).body
-            voice = [number for number in await self.numbers() if number.has_voice]
-            if not voice:
-                raise errors.no_number(self.name)
-        except PhoneError as problem:
-            return Health(False, problem.what, problem)
-        is_trial = fields.text(account, "account_type") in ("trial", "developer")
-        kind = "trial account" if is_trial else "account"
-        return Health(True, f"Plivo {kind} is active, with {len(voice)} voice number(s).")
+        """Check the account and whether it has a voice number; never raises."""
+        return await health_of(self)
 
     def verify(self, request: WebhookRequest) -> None:
         """Check a webhook's signature. Raises WebhookRefusedError."""
@@ -273,6 +300,16 @@ def _create_body(order: PlaceOrder) -> dict[str, str | int]:
         body["machine_detection_url"] = at(order.webhook_url, "machine")
         body["machine_detection_method"] = "POST"
     return body
+
+
+def _is_spent(account: Json) -> bool:
+    """Whether a prepaid account has used up what it paid, and will not pay by itself."""
+    is_prepaid = fields.text(account, "billing_mode") in ("", "prepaid")
+    try:
+        credit = float(fields.text(account, "cash_credits"))
+    except ValueError:
+        return False
+    return is_prepaid and account.get("auto_recharge") is not True and credit <= 0
 
 
 def _id(ref: str) -> str:

@@ -102,20 +102,25 @@ def _call(content: Json, uuid: str, listed_as: str) -> PlivoCall:
     names = ("session_start", "initiation_time", "created_at")
     times = (_time(fields.text(content, name)) for name in names)
     status = fields.text(content, "call_status") or fields.text(content, "call_state")
-    cause = fields.text(content, "hangup_cause_name")
+    code = fields.text(content, "hangup_cause_code")
     # The record of a call that is over says how it ended, though not always in its status.
-    is_over = status in END_REASONS or bool(cause or fields.text(content, "end_time"))
+    is_over = status in END_REASONS or bool(code or fields.text(content, "end_time"))
     state = RemoteState.LIVE if listed_as else RemoteState.UNKNOWN
     remote = RemoteCall(
         fields.text(content, "call_uuid") or uuid,
         RemoteState.ENDED if is_over else state,
         _number(content, "to"),
         _number(content, "from"),
-        end_reason(status, cause) if is_over else EndReason.NONE,
+        _end_reason(content, status) if is_over else EndReason.NONE,
     )
     request_uuid = fields.text(content, "request_uuid")
     began_at = next((time for time in times if time is not None), None)
     return PlivoCall(remote, request_uuid, listed_as == "queued", began_at)
+
+
+def _end_reason(content: Json, status: str) -> EndReason:
+    code = fields.text(content, "hangup_cause_code")
+    return end_reason(status, code, source=fields.text(content, "hangup_source"))
 
 
 def _number(content: Json, side: str) -> str:

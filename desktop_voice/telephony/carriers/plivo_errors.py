@@ -18,6 +18,7 @@ _BY_STATUS = {
     403: errors.account_forbidden,
     404: errors.account_unknown,
 }
+_OUT_OF_USE = ("suspended", "blocked", "disabled", "deactivated", "inactive")
 _BY_WORDS = (
     (("insufficient", "credit", "balance"), errors.no_credit),
     (("concurrent", "concurrency"), errors.too_many_calls),
@@ -31,8 +32,11 @@ _BY_WORDS = (
 
 def diagnose(status: int, body: Json) -> PhoneError:
     """Return what a refusal means. A 404 is about the account: other 404s are dealt with before."""
+    said = fields.text(body, "error").lower()
+    is_denied = status in (401, 403) and "account" in said
+    if is_denied and any(word in said for word in _OUT_OF_USE):
+        return errors.account_suspended(_PLIVO)
     if status in (400, 403, 422):
-        said = fields.text(body, "error").lower()
         for words, make in _BY_WORDS:
             if any(word in said for word in words):
                 return make(_PLIVO)

@@ -37,7 +37,7 @@ _MOST_SIGNATURES = 8
 _LONGEST_NONCE = 256
 
 END_REASONS = {
-    # Plivo's status does not tell who hung up; the caller of this module knows whether we did.
+    # Plivo's status does not tell who hung up.
     "completed": EndReason.FAR_END_HUNG_UP,
     "busy": EndReason.BUSY,
     "failed": EndReason.FAILED,
@@ -49,18 +49,38 @@ END_REASONS = {
 }
 """The ``CallStatus`` values after which a call is over."""
 
+_HANGUP_CODES = {
+    **dict.fromkeys((1000,), EndReason.CANCELLED),
+    **dict.fromkeys((1010, 1020), EndReason.CARRIER_REFUSED),
+    **dict.fromkeys((2000, 2010, 2020, 2060), EndReason.FAILED),
+    **dict.fromkeys((2030, 2040, 2050, 2070), EndReason.CARRIER_REFUSED),
+    **dict.fromkeys((3000, 6010), EndReason.NO_ANSWER),
+    **dict.fromkeys((3010, 3100), EndReason.BUSY),
+    **dict.fromkeys((3020, 3040, 3110), EndReason.REJECTED),
+    **dict.fromkeys((3030, 3130, 3140), EndReason.CARRIER_REFUSED),
+    **dict.fromkeys((3050, 3070, 3080, 3090, 3120), EndReason.FAILED),
+    # Our own document came to its end.
+    4010: EndReason.WE_HUNG_UP,
+    **dict.fromkeys((5000, 5010, 5020), EndReason.FAILED),
+    6000: EndReason.HARD_LIMIT,
+    6020: EndReason.MEDIA_LOST,
+    # An address of ours was not reached, or did not answer with XML that Plivo takes.
+    **dict.fromkeys((7011, 7012, 7013, 7014), EndReason.FAILED),
+    **dict.fromkeys((7022, 7023, 7024, 7032, 7033, 7034), EndReason.FAILED),
+    **dict.fromkeys((8011, 8012, 8013, 8014), EndReason.FAILED),
+    9100: EndReason.WE_HUNG_UP,
+}
+"""By ``HangupCauseCode``; 4000, a normal hang-up, says no more than the status."""
+
 _HANGUP_CAUSES = {
     "USER_BUSY": EndReason.BUSY,
-    "Busy Line": EndReason.BUSY,
     "NO_ANSWER": EndReason.NO_ANSWER,
-    "No Answer": EndReason.NO_ANSWER,
-    "Ring Timeout Reached": EndReason.NO_ANSWER,
     "CALL_REJECTED": EndReason.REJECTED,
-    "Rejected": EndReason.REJECTED,
     "ORIGINATOR_CANCEL": EndReason.CANCELLED,
-    "Canceled": EndReason.CANCELLED,
-    "Cancelled": EndReason.CANCELLED,
 }
+_OUR_DOING = ("API Request", "Answer XML")
+"""The hang-up sources that are ours."""
+
 _STREAM_EVENTS = {
     "StartStream": CarrierEventKind.STREAM_STARTED,
     "StopStream": CarrierEventKind.STREAM_ENDED,
@@ -126,10 +146,23 @@ class PlivoWebhooks:
         return _understood(base, address.what, form)
 
 
-def end_reason(status: str, *causes: str) -> EndReason:
-    """Return why a call that is over ended; a cause that is known says more than the status."""
-    known = (_HANGUP_CAUSES[cause] for cause in causes if cause in _HANGUP_CAUSES)
-    return next(known, END_REASONS.get(status, EndReason.UNKNOWN))
+def end_reason(status: str, code: str, cause: str = "", source: str = "") -> EndReason:
+    """Return why a call that is over ended; what is known of the hang-up says more than the status.
+
+    Args:
+        status: ``CallStatus``.
+        code: ``HangupCauseCode``, a number as text.
+        cause: ``HangupCause``, the older word, where there is no code that is known.
+        source: ``HangupSource``.
+    """
+    by_code = _HANGUP_CODES.get(int(code)) if code.isascii() and code.isdigit() else None
+    known = by_code or _HANGUP_CAUSES.get(cause)
+    if known is not None:
+        return known
+    reason = END_REASONS.get(status, EndReason.UNKNOWN)
+    if reason is EndReason.FAR_END_HUNG_UP and source in _OUR_DOING:
+        return EndReason.WE_HUNG_UP
+    return reason
 
 
 def _signed(request: WebhookRequest, form: Form) -> str:
@@ -157,7 +190,12 @@ def _understood(base: CarrierEvent, what: str, form: Form) -> CarrierEvent:
         text = form.one("Speech").strip()
         return replace(base, kind=CarrierEventKind.SPEECH, text=text, wants_steps=True)
     if event == "Hangup" or status in END_REASONS:
-        reason = end_reason(status, form.one("HangupCause"), form.one("HangupCauseName"))
+        reason = end_reason(
+            status,
+            form.one("HangupCauseCode"),
+            form.one("HangupCause"),
+            form.one("HangupSource"),
+        )
         return replace(base, kind=CarrierEventKind.ENDED, end_reason=reason)
     if what == "status":
         is_ringing = event == "Ring" or status == "ringing"
@@ -175,7 +213,10 @@ def _understood(base: CarrierEvent, what: str, form: Form) -> CarrierEvent:
 
 
 def _attestation(form: Form) -> str:
-    verdict, level = form.one("StirVerification"), form.one("StirAttestation")
+    verdict, level = form.one("STIRVerification"), form.one("STIRAttestation")
     if verdict == "Verified":
-        return level if level in ("A", "B", "C") else ""
-    return "failed" if verdict == "Not Verified" else ""
+        # By Plivo's description that is level A, whether or not it says so.
+        return level if level in ("A", "B", "C") else "A"
+    if verdict == "Not Verified":
+        return level if level in ("B", "C") else "failed"
+    return ""

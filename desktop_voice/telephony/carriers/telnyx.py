@@ -8,15 +8,23 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import quote
 
 from desktop_voice.core.calls import CarrierName, EndReason
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.phone_settings import AwaySettings
 from desktop_voice.telephony.carriers import errors, telnyx_errors
 from desktop_voice.telephony.carriers import telnyx_commands as commands
+from desktop_voice.telephony.carriers.account_states import (
+    account_in,
+    health_of,
+    refused_account,
+)
 from desktop_voice.telephony.carriers.carrier import (
+    Account,
+    AccountState,
     Capability,
     CarrierEvent,
     Health,
@@ -31,9 +39,11 @@ from desktop_voice.telephony.carriers.carrier import (
 from desktop_voice.telephony.carriers.credentials import TelnyxCredentials
 from desktop_voice.telephony.carriers.fields import inner, objects, text
 from desktop_voice.telephony.carriers.http import CarrierHttp, Json, Pairs
+from desktop_voice.telephony.carriers.telnyx_api import TelnyxApi
 from desktop_voice.telephony.carriers.telnyx_clock import CarrierClock
 from desktop_voice.telephony.carriers.telnyx_commands import Command, Tongue
 from desktop_voice.telephony.carriers.telnyx_media import TelnyxDialect
+from desktop_voice.telephony.carriers.telnyx_numbers import TelnyxNumbers, away_url
 from desktop_voice.telephony.carriers.telnyx_webhooks import (
     ClientState,
     check_signature,
@@ -45,7 +55,7 @@ _API_BASE = "https://api.telnyx.com"
 _MOST_PAGES = 20
 _PAGE_SIZE = 250
 _REMEMBERED = 500
-_REFUSALS = (400, 404, 422)
+_LOOK_AGAIN_S = (0.0, 1.0, 2.0, 4.0)
 
 
 class TelnyxCarrier:
@@ -63,16 +73,9 @@ class TelnyxCarrier:
     """
 
     name = CarrierName.TELNYX
-    account = ""
+    account_ref = ""
     takes_documents = False
-    capabilities = frozenset(
-        {
-            Capability.SEND_DTMF,
-            Capability.TRANSFER,
-            Capability.MACHINE_DETECTION,
-            Capability.LIVE_STEPS,
-        }
-    )
+    capabilities = frozenset({Capability.SEND_DTMF, Capability.TRANSFER})
 
     def __init__(
         self,
@@ -94,9 +97,13 @@ class TelnyxCarrier:
             f"{api_base or _API_BASE}/v2",
             {"Authorization": f"Bearer {credentials.api_key}"},
             telnyx_errors.diagnose,
+            clock=clock,
             deadline_s=deadline_s,
             sleep=sleep,
         )
+        self._api = TelnyxApi(self._http, self._clock)
+        self._numbers = TelnyxNumbers(self._api, self._connection_id)
+        self._sleep = sleep
 
     async def place(self, order: PlaceOrder) -> str:
         """Create a call; repeated under the same command id, which creates no second one."""
@@ -105,7 +112,7 @@ class TelnyxCarrier:
             answer = await self._http.request("POST", "/calls", body=body, is_repeatable=True)
         except errors.UncertainError:
             return await self._find(order.call_id)
-        self._clock.note(answer.date)
+        self._clock.note(answer.clock_offset_s)
         created = text(inner(answer.body, "data"), "call_control_id")
         return created or await self._find(order.call_id)
 
@@ -151,7 +158,7 @@ class TelnyxCarrier:
     async def fetch(self, carrier_ref: str) -> RemoteCall:
         """Ask what became of a call; Telnyx forgets it ten minutes after its end."""
         gone = (404, telnyx_errors.CALL_UNKNOWN, telnyx_errors.CALL_ENDED)
-        found = await self._ask("GET", _call(carrier_ref), fine=gone)
+        found = await self._api.ask("GET", _call(carrier_ref), fine=gone)
         call = inner(found, "data")
         is_alive = call.get("is_alive")
         if is_alive is True:
@@ -175,67 +182,65 @@ class TelnyxCarrier:
         ]
 
     async def numbers(self) -> list[OwnNumber]:
-        """Return the numbers that belong to our application."""
-        found: list[OwnNumber] = []
-        for page in range(1, _MOST_PAGES + 1):
-            query = (
-                ("page[size]", str(_PAGE_SIZE)),
-                ("page[number]", str(page)),
-                ("filter[status]", "active"),
-                ("filter[connection_id]", self._connection_id),
-            )
-            answer = await self._ask("GET", "/phone_numbers", query=query)
-            found += [
-                OwnNumber(
-                    text(number, "phone_number"),
-                    text(number, "phone_number_type") not in ("shortcode", "longcode"),
-                    text(number, "id"),
-                    text(number, "connection_name"),
-                )
-                for number in objects(answer, "data")
-            ]
-            if page >= _count(inner(answer, "meta"), "total_pages"):
-                break
-        return found
+        """Return the account's numbers; those of our application come first."""
+        return await self._numbers.all()
 
     async def webhook(self, number: OwnNumber) -> NumberWebhook:
-        """Return where the calls of the number's application go now."""
-        application = await self._application()
-        url = text(application, "webhook_event_url")
-        version = text(application, "webhook_api_version")
-        return NumberWebhook(number.number, url, {"webhook_api_version": version})
+        """Return where the number's calls go now."""
+        return await self._numbers.webhook(number)
 
-    async def set_webhook(self, number: OwnNumber, url: str) -> NumberWebhook:
-        """Send the calls of the number's application to ``url``; return what was set before."""
-        before = await self.webhook(number)
-        await self._set_application_webhook(url, "2")
-        return before
+    async def set_webhook(
+        self, number: OwnNumber, url: str, fallback_url: str = "", *, takes_over: bool = False
+    ) -> NumberWebhook:
+        """Send the calls of our application to ``url``, and the number's to our application.
+
+        Forwarding and voicemail of the number are switched off: they come before any webhook.
+        """
+        return await self._numbers.set_webhook(number, url, fallback_url, takes_over=takes_over)
 
     async def restore_webhook(self, before: NumberWebhook) -> None:
         """Put back what :meth:`set_webhook` returned."""
-        await self._set_application_webhook(before.url, before.data["webhook_api_version"])
+        await self._numbers.restore(before)
+
+    def away_url(self, away: AwaySettings) -> str:
+        """Return the user's own address; Telnyx has none that serves callers."""
+        return away_url(away)
+
+    async def set_away(self, number: OwnNumber, away: AwaySettings) -> None:
+        """Forward callers, let them leave a message, or send them to the user's address."""
+        await self._numbers.set_away(number, away)
+
+    async def account(self) -> Account:
+        """Ask for our application and for credit; Telnyx does not tell what a trial is."""
+        account, _ = await self._account_and_application()
+        return account
 
     async def health(self) -> Health:
-        """Check key, application, credit and clock; never raises."""
+        """Check key, application, credit, numbers and clock; never raises."""
         try:
-            application = await self._application()
-            credit = await self._credit()
-        except PhoneError as error:
-            return Health(False, error.what, error)
-        profile = text(inner(application, "outbound"), "outbound_voice_profile_id")
-        problem: PhoneError | None = None
-        if application.get("active") is False:
-            problem = telnyx_errors.application_inactive()
-        elif not profile:
-            problem = telnyx_errors.no_outbound_profile()
-        elif credit is not None and credit <= 0:
-            problem = errors.no_credit(self.name)
-        if problem is not None:
+            account, application = await self._account_and_application()
+            outbound = inner(application, "outbound")
+            if account.problem is None and not text(outbound, "outbound_voice_profile_id"):
+                raise telnyx_errors.no_outbound_profile()
+        except PhoneError as problem:
             return Health(False, problem.what, problem)
-        line = "Telnyx accepts the key, and its application is ready."
-        if self._clock.is_off:
-            line += f" This computer's clock is {abs(self._clock.offset_s):.0f} s off: set it."
-        return Health(True, line)
+        return await health_of(self, account)
+
+    async def _account_and_application(self) -> tuple[Account, Json]:
+        # Whoever may not see the credit may still make calls.
+        answer = await self._api.answer("GET", "/balance", fine=(403,))
+        offset_s = answer.clock_offset_s
+        try:
+            application = await self._numbers.application()
+        except PhoneError as problem:
+            return refused_account(problem, self.name, offset_s), {}
+        if application.get("active") is False:
+            off = telnyx_errors.application_inactive()
+            return Account(AccountState.ACTIVE, off.what, offset_s, off), application
+        credit = _amount(inner(answer.body, "data"), "available_credit")
+        is_spent = credit is not None and credit <= 0
+        state = AccountState.NO_CREDIT if is_spent else AccountState.ACTIVE
+        return account_in(state, self.name, offset_s), application
 
     def verify(self, request: WebhookRequest) -> None:
         """Check the signature over the raw body, and that it is at most five minutes old."""
@@ -261,15 +266,17 @@ class TelnyxCarrier:
         await self._http.close()
 
     async def _find(self, call_id: str) -> str:
-        """Return the id of a call whose creation was not answered, if it is in the list."""
-        try:
-            calls = await self._active_calls()
-        except PhoneError:
-            calls = []
-        for call in calls:
-            ref = text(call, "call_control_id")
-            if ref and ClientState.decode(call.get("client_state")).call_id == call_id:
-                return ref
+        """Return the id of a call whose creation was not answered, once it is in the list."""
+        for wait_s in _LOOK_AGAIN_S:
+            await self._sleep(wait_s)
+            try:
+                calls = await self._active_calls()
+            except PhoneError:
+                break
+            for call in calls:
+                ref = text(call, "call_control_id")
+                if ref and ClientState.decode(call.get("client_state")).call_id == call_id:
+                    return ref
         raise errors.call_uncertain(self.name)
 
     async def _active_calls(self) -> list[Json]:
@@ -278,7 +285,7 @@ class TelnyxCarrier:
         after: Pairs = ()
         for _ in range(_MOST_PAGES):
             query = (("page[limit]", str(_PAGE_SIZE)), *after)
-            answer = await self._ask("GET", path, query=query)
+            answer = await self._api.ask("GET", path, query=query)
             found += objects(answer, "data")
             meta = inner(answer, "meta")
             cursor = text(inner(meta, "cursors"), "after")
@@ -286,31 +293,6 @@ class TelnyxCarrier:
                 break
             after = (("page[after]", cursor),)
         return found
-
-    async def _application(self) -> Json:
-        path = f"/call_control_applications/{quote(self._connection_id, safe='')}"
-        found = inner(await self._ask("GET", path, fine=(404,)), "data")
-        if not found:
-            raise errors.account_unknown(self.name)
-        return found
-
-    async def _set_application_webhook(self, url: str, version: str) -> None:
-        path = f"/call_control_applications/{quote(self._connection_id, safe='')}"
-        body = {
-            # Required, though it stays what it is.
-            "application_name": text(await self._application(), "application_name"),
-            "webhook_event_url": url,
-            "webhook_api_version": version,
-        }
-        await self._ask("PATCH", path, body=body)
-
-    async def _credit(self) -> float | None:
-        """Return what may still be spent; None if the key may not see it."""
-        balance = inner(await self._ask("GET", "/balance", fine=(403,)), "data")
-        try:
-            return float(text(balance, "available_credit"))
-        except ValueError:
-            return None
 
     async def _command(self, carrier_ref: str, command: Command) -> None:
         code = await self._send(carrier_ref, command)
@@ -324,7 +306,7 @@ class TelnyxCarrier:
     async def _send(self, carrier_ref: str, command: Command) -> str:
         """Send a command; return ``MEDIA_STREAMING_USED`` if that is why it was refused."""
         streaming = telnyx_errors.MEDIA_STREAMING_USED
-        answer = await self._ask(
+        answer = await self._api.ask(
             "POST",
             f"{_call(carrier_ref)}/actions/{command.action}",
             body={**command.body, "command_id": secrets.token_hex(16)},
@@ -332,39 +314,13 @@ class TelnyxCarrier:
         )
         return streaming if telnyx_errors.error_code(answer) == streaming else ""
 
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Pairs = (),
-        body: Json | None = None,
-        fine: Collection[int | str] = (),
-    ) -> Json:
-        """Send one request; return its answer, or a refusal whose status or code is ``fine``.
-
-        Every request may be repeated: those that do something carry a command id.
-        """
-        answer = await self._http.request(
-            method,
-            path,
-            query=query,
-            body=body,
-            accept=(*_REFUSALS, *(status for status in fine if isinstance(status, int))),
-            is_repeatable=True,
-        )
-        self._clock.note(answer.date)
-        if answer.status < 300:
-            return answer.body
-        if answer.status in fine or telnyx_errors.error_code(answer.body) in fine:
-            return answer.body
-        raise telnyx_errors.diagnose(answer.status, answer.body)
-
 
 def _call(carrier_ref: str) -> str:
     return f"/calls/{quote(carrier_ref, safe='')}"
 
 
-def _count(meta: Json, name: str) -> int:
-    value = meta.get(name)
-    return value if isinstance(value, int) else 0
+def _amount(content: Json, name: str) -> float | None:
+    try:
+        return float(text(content, name))
+    except ValueError:
+        return None

@@ -5,8 +5,6 @@ A signed webhook lives for five minutes, so a wrong clock here would refuse ever
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import structlog
 
 from desktop_voice.core.clock import Clock
@@ -25,7 +23,7 @@ class CarrierClock:
 
     @property
     def offset_s(self) -> float:
-        """How many seconds the carrier is ahead of us; within a second or two."""
+        """How many seconds we are ahead of the carrier; within a second."""
         return self._offset_s
 
     @property
@@ -33,16 +31,16 @@ class CarrierClock:
         """Whether our clock is so wrong that people should set it."""
         return abs(self._offset_s) > _WARN_S
 
-    def note(self, date: datetime | None) -> None:
-        """Take the ``Date`` of a reply that has just come; None changes nothing."""
-        if date is None:
+    def note(self, offset_s: float | None) -> None:
+        """Take what a reply tells of our clock; None changes nothing."""
+        if offset_s is None:
             return
         was_off = self.is_off
-        self._offset_s = date.timestamp() - self._clock.now().timestamp()
+        self._offset_s = offset_s
         if self.is_off and not was_off:
             _log.warning("clock_is_off", offset_s=round(self._offset_s))
 
     def now_s(self) -> float:
         """Seconds since 1970: ours, or the carrier's if ours is more than five minutes off."""
         now_s = self._clock.now().timestamp()
-        return now_s + self._offset_s if abs(self._offset_s) > _CORRECT_S else now_s
+        return now_s - self._offset_s if abs(self._offset_s) > _CORRECT_S else now_s

@@ -18,6 +18,7 @@ MEDIA_STREAMING_USED = "90045"
 TRANSCRIPTION_RUNNING = "90054"
 
 _ME = CarrierName.TELNYX
+_OUT_OF_USE = ("suspended", "blocked", "disabled", "deactivated", "inactive")
 
 
 def error_code(body: Json) -> str:
@@ -77,6 +78,9 @@ def _forbidden(body: Json) -> PhoneError:
         return errors.too_many_calls(_ME)
     if "D13" in reasons:
         return errors.country_closed(_ME)
+    said = f"{text(_first(body), 'title')} {text(_first(body), 'detail')}".lower()
+    if "account" in said and any(word in said for word in _OUT_OF_USE):
+        return errors.account_suspended(_ME)
     return errors.account_forbidden(_ME)
 
 

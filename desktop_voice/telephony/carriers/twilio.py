@@ -16,10 +16,17 @@ from types import MappingProxyType
 from desktop_voice.core.calls import CarrierName, EndReason
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.phone_settings import AwaySettings
 from desktop_voice.telephony.addresses import at
 from desktop_voice.telephony.carriers import errors, fields, twilio_twiml, xml
-from desktop_voice.telephony.carriers.carrier import Capability as Can
+from desktop_voice.telephony.carriers.account_states import (
+    account_in,
+    health_of,
+    refused_account,
+)
 from desktop_voice.telephony.carriers.carrier import (
+    Account,
+    AccountState,
     CarrierEvent,
     Health,
     MediaDialect,
@@ -31,10 +38,12 @@ from desktop_voice.telephony.carriers.carrier import (
     WebhookReply,
     WebhookRequest,
 )
+from desktop_voice.telephony.carriers.carrier import Capability as Can
 from desktop_voice.telephony.carriers.credentials import TwilioCredentials
 from desktop_voice.telephony.carriers.http import CarrierHttp, Json, Pairs
 from desktop_voice.telephony.carriers.twilio_errors import diagnose
 from desktop_voice.telephony.carriers.twilio_media import TwilioMedia
+from desktop_voice.telephony.carriers.twilio_numbers import TwilioNumbers, away_url
 from desktop_voice.telephony.carriers.twilio_webhooks import END_REASONS, TwilioWebhooks
 from desktop_voice.telephony.steps import Step
 
@@ -46,12 +55,7 @@ _LOOK_AGAIN_S = (0.0, 1.0, 2.0, 4.0)
 _CREATED_SLACK = timedelta(seconds=3)
 _REMEMBERED = 500
 _NO_KEYS: Mapping[str, str] = MappingProxyType({})
-_WEBHOOK_FIELDS = {
-    "VoiceUrl": "voice_url",
-    "VoiceMethod": "voice_method",
-    "StatusCallback": "status_callback",
-    "StatusCallbackMethod": "status_callback_method",
-}
+_STATES = {"suspended": AccountState.SUSPENDED, "closed": AccountState.CLOSED}
 
 
 class TwilioCarrier:
@@ -68,7 +72,7 @@ class TwilioCarrier:
     """
 
     name = CarrierName.TWILIO
-    capabilities = frozenset({Can.TRANSFER, Can.MACHINE_DETECTION, Can.LIVE_STEPS})
+    capabilities = frozenset({Can.TRANSFER})
     takes_documents = True
 
     def __init__(
@@ -82,7 +86,7 @@ class TwilioCarrier:
         deadline_s: float = 10.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.account = credentials.account_sid
+        self.account_ref = credentials.account_sid
         self._clock = clock
         self._language = language
         self._sleep = sleep
@@ -94,9 +98,11 @@ class TwilioCarrier:
             f"{api_base or _API}/2010-04-01/Accounts/{credentials.account_sid}",
             {"Authorization": f"Basic {base64.b64encode(login).decode()}"},
             diagnose,
+            clock=clock,
             deadline_s=deadline_s,
             sleep=sleep,
         )
+        self._numbers = TwilioNumbers(self._http)
 
     async def place(self, order: PlaceOrder) -> str:
         """Create a call; return its ``CallSid``."""
@@ -188,60 +194,44 @@ class TwilioCarrier:
 
     async def numbers(self) -> list[OwnNumber]:
         """Return the account's numbers, at most 1,000."""
-        answer = await self._http.get("/IncomingPhoneNumbers.json", _PAGE)
-        return [
-            OwnNumber(
-                fields.text(number, "phone_number"),
-                fields.inner(number, "capabilities").get("voice") is True,
-                fields.text(number, "sid"),
-                fields.text(number, "friendly_name"),
-            )
-            for number in fields.objects(answer.body, "incoming_phone_numbers")
-        ]
+        return await self._numbers.all()
 
     async def webhook(self, number: OwnNumber) -> NumberWebhook:
         """Return where the number's calls go now."""
-        return _webhook(number, await self._number(number))
+        return await self._numbers.webhook(number)
 
-    async def set_webhook(self, number: OwnNumber, url: str) -> NumberWebhook:
+    async def set_webhook(
+        self, number: OwnNumber, url: str, fallback_url: str = "", *, takes_over: bool = False
+    ) -> NumberWebhook:
         """Send the number's calls, and the news of their end, to ``url``."""
-        resource = await self._number(number)
-        for name, what in (("voice_application_sid", "a TwiML app"), ("trunk_sid", "a SIP trunk")):
-            if fields.text(resource, name):
-                raise errors.webhook_governed_elsewhere(self.name, what)
-        await self._set_number(
-            number.ref,
-            (
-                ("VoiceUrl", url),
-                ("VoiceMethod", "POST"),
-                ("StatusCallback", at(url, "status")),
-                ("StatusCallbackMethod", "POST"),
-            ),
-        )
-        return _webhook(number, resource)
+        return await self._numbers.set_webhook(number, url, fallback_url, takes_over=takes_over)
 
     async def restore_webhook(self, before: NumberWebhook) -> None:
         """Put back what :meth:`set_webhook` returned."""
-        pairs = tuple(
-            (name, before.data.get(name, ""))
-            for name in _WEBHOOK_FIELDS
-            if before.data.get(name) or not name.endswith("Method")
-        )
-        await self._set_number(before.data["ref"], pairs)
+        await self._numbers.restore(before)
+
+    def away_url(self, away: AwaySettings) -> str:
+        """Return a page of Twilio's own (a Twimlet), or the user's."""
+        return away_url(away)
+
+    async def set_away(self, number: OwnNumber, away: AwaySettings) -> None:
+        """Have a page of Twilio's own, or the user's, answer callers."""
+        await self._numbers.set_away(number, away)
+
+    async def account(self) -> Account:
+        """Ask how the account is; one without credit is suspended by Twilio itself."""
+        answer = await self._http.get(".json", accept=(401, 403))
+        offset_s = answer.clock_offset_s
+        if answer.status >= 400:
+            return refused_account(diagnose(answer.status, answer.body), self.name, offset_s)
+        is_trial = fields.text(answer.body, "type") == "Trial"
+        usual = AccountState.TRIAL if is_trial else AccountState.ACTIVE
+        state = _STATES.get(fields.text(answer.body, "status"), usual)
+        return account_in(state, self.name, offset_s)
 
     async def health(self) -> Health:
-        """Check the account's state and whether it has a number; never raises."""
-        try:
-            account = (await self._http.get(".json")).body
-            if fields.text(account, "status") in ("suspended", "closed"):
-                raise errors.account_forbidden(self.name)
-            voice = [number for number in await self.numbers() if number.has_voice]
-            if not voice:
-                raise errors.no_number(self.name)
-        except PhoneError as problem:
-            return Health(False, problem.what, problem)
-        kind = "trial account" if fields.text(account, "type") == "Trial" else "account"
-        return Health(True, f"Twilio {kind} is active, with {len(voice)} voice number(s).")
+        """Check the account and whether it has a voice number; never raises."""
+        return await health_of(self)
 
     def verify(self, request: WebhookRequest) -> None:
         """Check a webhook's signature. Raises WebhookRefusedError."""
@@ -317,21 +307,6 @@ class TwilioCarrier:
         )
         return answer.status < 300
 
-    async def _number(self, number: OwnNumber) -> Json:
-        path = f"/IncomingPhoneNumbers/{_id(number.ref)}.json"
-        answer = await self._http.get(path, accept=(404,))
-        if answer.status == 404:
-            raise errors.call_unknown(self.name)
-        return answer.body
-
-    async def _set_number(self, ref: str, pairs: Pairs) -> None:
-        path = f"/IncomingPhoneNumbers/{_id(ref)}.json"
-        answer = await self._http.request(
-            "POST", path, form=pairs, accept=(404,), is_repeatable=True
-        )
-        if answer.status == 404:
-            raise errors.call_unknown(self.name)
-
 
 def _create_form(order: PlaceOrder) -> Pairs:
     pairs = [
@@ -371,11 +346,6 @@ def _remote(call: Json, call_sid: str = "") -> RemoteCall:
         fields.text(call, "from"),
         END_REASONS.get(status, EndReason.NONE),
     )
-
-
-def _webhook(number: OwnNumber, resource: Json) -> NumberWebhook:
-    data = {name: fields.text(resource, field) for name, field in _WEBHOOK_FIELDS.items()}
-    return NumberWebhook(number.number, data["VoiceUrl"], {"ref": number.ref, **data})
 
 
 def _is_created_since(call: Json, since: datetime) -> bool:

@@ -14,7 +14,7 @@ from desktop_voice.telephony.carriers.http import Json
 
 _BY_CODE: dict[Callable[[CarrierName], PhoneError], tuple[int, ...]] = {
     errors.key_refused: (20003,),
-    errors.account_forbidden: (10001, 20005),
+    errors.account_suspended: (10001, 20005, 90010),
     errors.too_many_calls: (10004,),
     errors.callee_invalid: (13223, 13224, 13225, 21201, 21211, 21214, 21217),
     errors.caller_id_refused: (21210, 21212, 21213),

@@ -15,6 +15,7 @@ from desktop_voice.core.errors import PhoneError
 from desktop_voice.telephony.carriers import errors
 from desktop_voice.telephony.carriers.http import CarrierHttp, Json
 from tests.helpers.scripted_api import CUT, STALL, Scripted, ScriptedApi
+from tests.helpers.virtual_clock import VirtualClock
 
 SECRET = "Basic a-secret-that-nobody-may-see"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -29,10 +30,13 @@ class Client:
     http: CarrierHttp
     api: ScriptedApi
     waits: list[float]
+    clock: VirtualClock
 
 
 @asynccontextmanager
-async def client_of(base_url: str, waits: list[float]) -> AsyncIterator[CarrierHttp]:
+async def client_of(
+    base_url: str, waits: list[float], clock: VirtualClock
+) -> AsyncIterator[CarrierHttp]:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
@@ -41,6 +45,7 @@ async def client_of(base_url: str, waits: list[float]) -> AsyncIterator[CarrierH
         base_url,
         {"Authorization": SECRET},
         diagnose,
+        clock=clock,
         deadline_s=0.3,
         sleep=sleep,
     )
@@ -54,8 +59,9 @@ async def client_of(base_url: str, waits: list[float]) -> AsyncIterator[CarrierH
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     api, waits = ScriptedApi(date=format_datetime(NOW, usegmt=True)), list[float]()
-    async with api.serving() as address, client_of(f"{address}/v1/", waits) as http:
-        yield Client(http, api, waits)
+    clock = VirtualClock(NOW)
+    async with api.serving() as address, client_of(f"{address}/v1/", waits, clock) as http:
+        yield Client(http, api, waits, clock)
 
 
 async def failure(client: Client, *, is_repeatable: bool = True) -> PhoneError:
@@ -181,7 +187,7 @@ async def test_nobody_there_is_certain_and_got_over_if_somebody_comes() -> None:
     server.close()
     await server.wait_closed()
     waits: list[float] = []
-    async with client_of(f"http://127.0.0.1:{port}", waits) as http:
+    async with client_of(f"http://127.0.0.1:{port}", waits, VirtualClock(NOW)) as http:
         with pytest.raises(PhoneError) as caught:
             await http.get("/x")
     assert caught.value.code == "CARRIER-11"
@@ -204,4 +210,28 @@ async def test_logs_hold_no_address_and_no_key(client: Client) -> None:
 )
 def test_keys_do_not_travel_in_the_clear(base_url: str) -> None:
     with pytest.raises(ValueError, match="https"):
-        CarrierHttp(CarrierName.TWILIO, base_url, {}, diagnose)
+        CarrierHttp(CarrierName.TWILIO, base_url, {}, diagnose, clock=VirtualClock(NOW))
+
+
+@pytest.mark.parametrize("ahead_s", [-3600, -1, 0, 1, 86_400])
+async def test_an_answer_tells_how_far_our_clock_is_off(client: Client, ahead_s: int) -> None:
+    client.clock.set_wall(NOW + timedelta(seconds=ahead_s))
+    client.api.will("GET /v1/x", (200, {}))
+    assert (await client.http.get("/x")).clock_offset_s == ahead_s
+
+
+async def test_the_way_there_and_back_is_no_fault_of_the_clock(client: Client) -> None:
+    client.api.will("GET /v1/x", (200, {}))
+    client.api.before_answer = lambda: client.clock.advance(8)
+    # Their answer is dated with the middle of these eight seconds.
+    client.clock.set_wall(NOW - timedelta(seconds=4))
+    assert (await client.http.get("/x")).clock_offset_s == 0
+
+
+@pytest.mark.parametrize("date", ["yesterday", "Fri, 20 Nov 2026 12:00:00"])
+async def test_without_a_proper_date_nothing_is_said_of_the_clock(
+    client: Client, date: str
+) -> None:
+    client.api.will("GET /v1/x", (200, {}, {"Date": date}))
+    answer = await client.http.get("/x")
+    assert (answer.date, answer.clock_offset_s) == (None, None)

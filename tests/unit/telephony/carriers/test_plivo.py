@@ -13,10 +13,13 @@ import pytest
 
 from desktop_voice.core.calls import CarrierName, EndReason
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.phone_settings import AwayChoice, AwaySettings
 from desktop_voice.telephony.carriers.carrier import (
+    AccountState,
     Capability,
     Carrier,
     CarrierEventKind,
+    NumberWebhook,
     OwnNumber,
     PlaceOrder,
     RemoteCall,
@@ -102,6 +105,12 @@ async def phone() -> AsyncIterator[Phone]:
         )
         yield Phone(carrier, api, waits)
         await carrier.close()
+
+
+def stored(webhook: NumberWebhook) -> NumberWebhook:
+    """Return what a file gives back of it."""
+    text = json.dumps([webhook.number, webhook.url, dict(webhook.data)])
+    return NumberWebhook(*json.loads(text))
 
 
 async def code_of(doing: Any) -> str:
@@ -352,7 +361,8 @@ async def test_a_live_call_is_live(phone: Phone) -> None:
         ({"call_state": "completed"}, EndReason.FAR_END_HUNG_UP),
         ({"call_state": "busy"}, EndReason.BUSY),
         ({"call_state": "ANSWER", "end_time": "2026-11-20 14:00:00+00:00"}, EndReason.UNKNOWN),
-        ({"call_state": "x", "hangup_cause_name": "Ring Timeout Reached"}, EndReason.NO_ANSWER),
+        ({"call_state": "x", "hangup_cause_code": 6010}, EndReason.NO_ANSWER),
+        ({"call_state": "completed", "hangup_cause_code": 6000}, EndReason.HARD_LIMIT),
     ],
 )
 async def test_what_became_of_a_call(
@@ -422,7 +432,16 @@ async def test_own_numbers(phone: Phone) -> None:
     assert numbers[-1] == OwnNumber("+14155550199", False, "14155550199", "Front desk")
 
 
-OLD_APP = {"app_id": "5", "app_name": "mine", "answer_url": "https://example.com/old"}
+OLD_APP = {
+    "app_id": "5",
+    "app_name": "mine",
+    "answer_url": "https://example.com/old",
+    "answer_method": "GET",
+    "hangup_url": "https://example.com/over",
+    "hangup_method": "GET",
+    "fallback_answer_url": "",
+    "fallback_method": "POST",
+}
 
 
 async def test_a_webhook_is_set_by_an_application_of_our_own_and_put_back(phone: Phone) -> None:
@@ -431,7 +450,7 @@ async def test_a_webhook_is_set_by_an_application_of_our_own_and_put_back(phone:
     phone.api.will(f"GET {APPS}", (200, {"objects": [OLD_APP]}))
     phone.api.will(f"POST {APPS}", (201, {"app_id": "77"}))
     phone.api.will(f"POST {ONE_NUMBER}", (202, {}))
-    before = await phone.carrier.set_webhook(NUMBER, webhooks.BASE)
+    before = await phone.carrier.set_webhook(NUMBER, webhooks.BASE, "https://example.com/f")
     assert (before.number, before.url) == ("+14155550100", "https://example.com/old")
     assert check(phone, "POST", APPS) == {
         "app_name": "desktop-voice",
@@ -439,9 +458,11 @@ async def test_a_webhook_is_set_by_an_application_of_our_own_and_put_back(phone:
         "answer_method": "POST",
         "hangup_url": f"{webhooks.BASE}?at=status",
         "hangup_method": "POST",
+        "fallback_answer_url": "https://example.com/f",
+        "fallback_method": "POST",
     }
     assert check(phone, "POST", ONE_NUMBER) == {"app_id": "77"}
-    await phone.carrier.restore_webhook(before)
+    await phone.carrier.restore_webhook(stored(before))
     assert check(phone, "POST", ONE_NUMBER) == {"app_id": "5"}
     assert f"POST {ACCOUNT}/Application/5/" not in phone.api.requests()
 
@@ -453,10 +474,71 @@ async def test_our_own_application_is_used_again(phone: Phone) -> None:
     phone.api.will(f"GET {APPS}", (200, {"objects": [ours]}))
     phone.api.will(f"POST {ONE_APP}", (202, {}))
     phone.api.will(f"POST {ONE_NUMBER}", (202, {}))
-    before = await phone.carrier.set_webhook(NUMBER, webhooks.BASE)
-    assert check(phone, "POST", ONE_APP)["answer_url"] == webhooks.BASE
-    await phone.carrier.restore_webhook(before)
-    assert check(phone, "POST", ONE_APP) == {"answer_url": "https://example.com/old"}
+    before = await phone.carrier.set_webhook(NUMBER, webhooks.BASE, "https://example.com/f")
+    changed = {
+        "answer_url": webhooks.BASE,
+        "answer_method": "POST",
+        "hangup_url": f"{webhooks.BASE}?at=status",
+        "hangup_method": "POST",
+        "fallback_answer_url": "https://example.com/f",
+    }
+    assert check(phone, "POST", ONE_APP) == changed
+    phone.api.will(f"GET {ONE_APP}", (200, {**ours, **changed}))
+    await phone.carrier.restore_webhook(stored(before))
+    kept = ("answer_url", "answer_method", "hangup_url", "hangup_method", "fallback_answer_url")
+    assert phone.api.bodies(ONE_APP)[-1] == {name: ours[name] for name in kept}
+
+
+async def test_a_number_of_a_sub_account_is_refused(phone: Phone) -> None:
+    owner = f"{ACCOUNT}/Subaccount/SA00000000000000ABCD/"
+    phone.api.will(f"GET {ONE_NUMBER}", (200, number(application=None, sub_account=owner)))
+    doing = phone.carrier.set_webhook(NUMBER, webhooks.BASE, takes_over=True)
+    assert await code_of(doing) == "CARRIER-31"
+    assert phone.api.requests() == [f"GET {ONE_NUMBER}"]
+    assert (await phone.carrier.webhook(NUMBER)).taken_by == "a sub-account"
+
+
+async def test_the_sub_account_itself_may_use_its_numbers(phone: Phone) -> None:
+    owner = f"/v1/Account/MA00000000000000ABCD/Subaccount/{AUTH_ID}/"
+    phone.api.will(f"GET {ONE_NUMBER}", (200, number(application=None, sub_account=owner)))
+    assert (await phone.carrier.webhook(NUMBER)).taken_by == ""
+
+
+async def test_a_number_without_voice_is_refused(phone: Phone) -> None:
+    mute = replace(NUMBER, has_voice=False)
+    assert await code_of(phone.carrier.set_webhook(mute, webhooks.BASE)) == "CARRIER-30"
+    assert phone.api.asked == []
+
+
+# --- away ---
+
+
+async def test_while_the_app_is_closed_an_address_of_the_users_own_answers(phone: Phone) -> None:
+    phone.api.will(f"GET {APPS}", (200, {"objects": []}))
+    phone.api.will(f"POST {APPS}", (201, {"app_id": "77"}))
+    phone.api.will(f"POST {ONE_NUMBER}", (202, {}))
+    away = AwaySettings(choice=AwayChoice.ADDRESS, address="https://me.example.com/xml")
+    await phone.carrier.set_away(NUMBER, away)
+    made = check(phone, "POST", APPS)
+    assert (made["answer_url"], made["hangup_url"]) == (away.address, away.address)
+    assert check(phone, "POST", ONE_NUMBER) == {"app_id": "77"}
+    assert phone.carrier.away_url(away) == away.address
+
+
+@pytest.mark.parametrize(
+    ("away", "code"),
+    [
+        (AwaySettings(choice=AwayChoice.MESSAGE), "CARRIER-20"),
+        (AwaySettings(choice=AwayChoice.FORWARD, forward_to="+14155550199"), "CARRIER-20"),
+        (AwaySettings(choice=AwayChoice.VOICEMAIL, email="me@example.com"), "CARRIER-20"),
+        (AwaySettings(choice=AwayChoice.ADDRESS), "CARRIER-32"),
+    ],
+)
+async def test_what_cannot_be_done_while_the_app_is_closed(
+    phone: Phone, away: AwaySettings, code: str
+) -> None:
+    assert await code_of(phone.carrier.set_away(NUMBER, away)) == code
+    assert (phone.carrier.away_url(away), phone.api.asked) == ("", [])
 
 
 async def test_a_number_without_an_application_gets_none_back(phone: Phone) -> None:
@@ -472,7 +554,43 @@ async def test_a_number_that_was_given_up_is_unknown(phone: Phone) -> None:
     assert await code_of(phone.carrier.webhook(NUMBER)) == "CARRIER-19"
 
 
-# --- health ---
+# --- account and health ---
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "code"),
+    [
+        ((200, {"account_type": "standard", "cash_credits": "9.5"}), AccountState.ACTIVE, ""),
+        ((200, {"account_type": "trial", "state": "CA"}), AccountState.TRIAL, "CARRIER-33"),
+        ((200, {"cash_credits": "0.00"}), AccountState.NO_CREDIT, "CARRIER-22"),
+        ((200, {"cash_credits": "0.0", "auto_recharge": True}), AccountState.ACTIVE, ""),
+        ((200, {"cash_credits": "-3", "billing_mode": "postpaid"}), AccountState.ACTIVE, ""),
+        ((403, error("this account is suspended")), AccountState.SUSPENDED, "CARRIER-27"),
+    ],
+)
+async def test_the_account_says_how_it_is(
+    phone: Phone, answer: Scripted, state: AccountState, code: str
+) -> None:
+    phone.api.will(f"GET {ACCOUNT}/", answer)
+    account = await phone.carrier.account()
+    assert (account.state, account.problem.code if account.problem else "") == (state, code)
+    # This machine's clock is an hour ahead in all of these tests.
+    assert account.clock_offset_s == 3600
+    assert (len(phone.api.asked), account.text != "") == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ((401, "no JSON"), "CARRIER-03"),
+        ((403, {}), "CARRIER-04"),
+        ((404, {}), "CARRIER-05"),
+        (CUT, "CARRIER-12"),
+    ],
+)
+async def test_an_account_that_cannot_be_asked(phone: Phone, answer: Scripted, code: str) -> None:
+    phone.api.will(f"GET {ACCOUNT}/", answer)
+    assert await code_of(phone.carrier.account()) == code
 
 
 async def test_health(phone: Phone) -> None:
@@ -527,5 +645,5 @@ async def test_it_is_made_from_the_vault() -> None:
     carrier: Carrier = make_carrier(
         CarrierName.PLIVO, lambda name: entries.get(name, ""), clock=VirtualClock()
     )
-    assert (carrier.name, carrier.account) == (CarrierName.PLIVO, AUTH_ID)
+    assert (carrier.name, carrier.account_ref) == (CarrierName.PLIVO, AUTH_ID)
     await carrier.close()

@@ -134,6 +134,26 @@ def test_no_single_byte_can_be_changed(webhooks: PlivoWebhooks) -> None:
         assert sorted(parse_qsl(mutant.body.decode(), keep_blank_values=True)) == sorted(CALL)
 
 
+HANGUPS = {
+    "0": EndReason.FAR_END_HUNG_UP,
+    "1000": EndReason.CANCELLED,
+    "1010": EndReason.CARRIER_REFUSED,
+    "2030": EndReason.CARRIER_REFUSED,
+    "3010": EndReason.BUSY,
+    "3020": EndReason.REJECTED,
+    "4000": EndReason.FAR_END_HUNG_UP,
+    "4010": EndReason.WE_HUNG_UP,
+    "6000": EndReason.HARD_LIMIT,
+    "6010": EndReason.NO_ANSWER,
+    "6020": EndReason.MEDIA_LOST,
+    **dict.fromkeys(("7011", "7012", "7013", "7014"), EndReason.FAILED),
+    **dict.fromkeys(("8011", "8012", "8013", "8014"), EndReason.FAILED),
+    "9100": EndReason.WE_HUNG_UP,
+    "9999": EndReason.FAR_END_HUNG_UP,
+    "x": EndReason.FAR_END_HUNG_UP,
+}
+
+
 class TestEvents:
     def test_an_incoming_call_waits_for_steps(self, webhooks: PlivoWebhooks) -> None:
         event = told(
@@ -144,8 +164,8 @@ class TestEvents:
             Direction="inbound",
             From="14155550123",
             To="14155550100",
-            StirVerification="Verified",
-            StirAttestation="B",
+            STIRVerification="Verified",
+            STIRAttestation="B",
         )
         assert (event.kind, event.wants_steps) == (CarrierEventKind.INCOMING, True)
         assert (event.carrier_ref, event.call_id) == (CALL_UUID, "")
@@ -162,9 +182,14 @@ class TestEvents:
         assert event.from_number == number
 
     def test_a_failed_attestation_says_so(self, webhooks: PlivoWebhooks) -> None:
-        failed = told(webhooks, "", Direction="inbound", StirVerification="Not Verified")
-        none = told(webhooks, "", Direction="inbound", StirVerification="Not Applicable")
-        assert (failed.attestation, none.attestation) == ("failed", "")
+        def verdict(verification: str, level: str = "") -> str:
+            fields = {"STIRVerification": verification, "STIRAttestation": level}
+            return told(webhooks, "", Direction="inbound", **fields).attestation
+
+        assert verdict("Verified") == "A"
+        assert verdict("Not Verified", "C") == "C"
+        assert verdict("Not Verified", "A") == verdict("Not Verified") == "failed"
+        assert verdict("Not Applicable", "Not Applicable") == ""
 
     def test_the_answer_brings_the_real_id(self, webhooks: PlivoWebhooks) -> None:
         event = told(
@@ -195,6 +220,24 @@ class TestEvents:
                 {"Event": "Hangup", "CallStatus": "failed", "HangupCause": "CALL_REJECTED"},
                 CarrierEventKind.ENDED,
                 EndReason.REJECTED,
+            ),
+            *(
+                (
+                    {"Event": "Hangup", "CallStatus": "completed", "HangupCauseCode": code},
+                    CarrierEventKind.ENDED,
+                    reason,
+                )
+                for code, reason in HANGUPS.items()
+            ),
+            (
+                {
+                    "Event": "Hangup",
+                    "CallStatus": "completed",
+                    "HangupCauseCode": "4000",
+                    "HangupSource": "API Request",
+                },
+                CarrierEventKind.ENDED,
+                EndReason.WE_HUNG_UP,
             ),
             ({"CallStatus": "timeout"}, CarrierEventKind.ENDED, EndReason.NO_ANSWER),
             ({"CallStatus": "no-answer"}, CarrierEventKind.ENDED, EndReason.NO_ANSWER),

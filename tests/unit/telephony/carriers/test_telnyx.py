@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 
 from desktop_voice.core.calls import CarrierName, EndReason
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.phone_settings import AwayChoice, AwaySettings
 from desktop_voice.telephony.addresses import at
 from desktop_voice.telephony.carriers.carrier import (
+    AccountState,
     Capability,
     Carrier,
     CarrierEventKind,
+    NumberWebhook,
     OwnNumber,
     PlaceOrder,
     RemoteState,
@@ -137,6 +141,16 @@ async def test_a_create_that_nobody_knows_of_is_called_uncertain(
     phone.api.will("POST /v2/calls", CUT)
     phone.api.will(f"GET {ACTIVE_CALLS}", listed)
     assert await code_of(phone.carrier.place(ORDER)) == "CARRIER-13"
+    if listed != CUT:
+        assert phone.api.requests().count(f"GET {ACTIVE_CALLS}") == 4
+        assert phone.waits[-3:] == [1.0, 2.0, 4.0]
+
+
+async def test_a_lost_call_that_is_listed_late_is_found(phone: Phone) -> None:
+    phone.api.will("POST /v2/calls", CUT)
+    phone.api.will(f"GET {ACTIVE_CALLS}", active(), active(), active(REF))
+    assert await phone.carrier.place(ORDER) == REF
+    assert phone.api.bodies("/v2/calls")[0]["command_id"] == CALL_ID
     assert len({body["command_id"] for body in phone.api.bodies("/v2/calls")}) == 1
 
 
@@ -331,21 +345,27 @@ async def test_the_calls_that_go_on(phone: Phone) -> None:
     assert {call.state for call in calls} == {RemoteState.LIVE}
 
 
-async def test_the_numbers_of_the_application(phone: Phone) -> None:
-    def page(*numbers: str) -> Scripted:
+async def test_the_numbers_of_the_account_begin_with_the_applications_own(phone: Phone) -> None:
+    def page(*numbers: tuple[str, str]) -> Scripted:
         found = [
-            {"phone_number": number, "id": f"id{number}", "phone_number_type": "local"}
-            for number in numbers
+            {
+                "phone_number": number,
+                "id": f"id{number}",
+                "phone_number_type": "local",
+                "connection_id": connection_id,
+            }
+            for number, connection_id in numbers
         ]
         return 200, {"data": found, "meta": {"page_number": 1, "total_pages": 2}}
 
-    phone.api.will("GET /v2/phone_numbers", page("+14155550101"), page("+14155550102"))
+    first = page(("+14155550103", "1"), ("+14155550101", CONNECTION))
+    phone.api.will("GET /v2/phone_numbers", first, page(("+14155550102", CONNECTION)))
     numbers = await phone.carrier.numbers()
     assert [(n.number, n.has_voice, n.ref) for n in numbers] == [
         ("+14155550101", True, "id+14155550101"),
         ("+14155550102", True, "id+14155550102"),
+        ("+14155550103", True, "id+14155550103"),
     ]
-    assert phone.api.queries[0]["filter[connection_id]"] == [CONNECTION]
     assert [query["page[number]"] for query in phone.api.queries] == [["1"], ["2"]]
 
 
@@ -361,23 +381,241 @@ def application(**changes: object) -> Scripted:
     return 200, {"data": data}
 
 
-async def test_the_webhook_is_set_and_put_back(phone: Phone) -> None:
-    phone.api.will(f"GET {APPLICATION}", application())
-    phone.api.will(f"PATCH {APPLICATION}", application())
-    before = await phone.carrier.set_webhook(NUMBER, "https://phone.example.com/hook")
-    assert before.url == "https://old.example.com/hook"
-    await phone.carrier.restore_webhook(before)
-    changes = [body for method, _, body in phone.api.asked if method == "PATCH"]
-    assert [(body["webhook_event_url"], body["webhook_api_version"]) for body in changes] == [
-        ("https://phone.example.com/hook", "2"),
-        ("https://old.example.com/hook", "1"),
-    ]
+NO_VOICEMAIL: Scripted = (404, refusal("10005"))
+
+
+def bound(
+    phone: Phone,
+    *,
+    connection_id: str | None = CONNECTION,
+    forwarding: dict[str, object] | None = None,
+    voicemail: Scripted = NO_VOICEMAIL,
+    **changes: object,
+) -> None:
+    """Let the number be set up so; each PATCH is taken, and shown from then on."""
+    off = {"call_forwarding_enabled": False, "forwarding_type": "always", "forwards_to": ""}
+    number = {"id": "1", "connection_id": connection_id}
+    phone.api.will(f"GET {APPLICATION}", application(**changes))
+    phone.api.will("GET /v2/phone_numbers/1", (200, {"data": number}))
+    voice = {"data": {"call_forwarding": forwarding or off}}
+    phone.api.will("GET /v2/phone_numbers/1/voice", (200, voice))
+    phone.api.will("GET /v2/phone_numbers/1/voicemail", voicemail)
+    for path in (APPLICATION, "/v2/phone_numbers/1", "/v2/phone_numbers/1/voice"):
+        phone.api.will(f"PATCH {path}", (200, {"data": {}}))
+    for method in ("POST", "PATCH"):
+        phone.api.will(f"{method} /v2/phone_numbers/1/voicemail", (200, {"data": {}}))
+
+
+def written(phone: Phone) -> dict[str, Any]:
+    """Return what was changed, by path below the API and the last of each; then forget it."""
     spec = carrier_spec_or_skip("telnyx_call_control.openapi.json")
-    for body in changes:
-        spec.check(body, "components", "schemas", "UpdateCallControlApplicationRequest")
+    schemas = {
+        APPLICATION: "UpdateCallControlApplicationRequest",
+        "/v2/phone_numbers/1": "UpdatePhoneNumberRequest",
+        "/v2/phone_numbers/1/voice": "UpdatePhoneNumberVoiceSettingsRequest",
+    }
+    changes = {path: body for method, path, body in phone.api.asked if method != "GET"}
+    for path, body in changes.items():
+        if path in schemas:
+            spec.check(body, "components", "schemas", schemas[path])
+        else:
+            assert set(body) == {"enabled"}
+    phone.api.asked.clear()
+    return changes
 
 
-# --- health and the clock ---
+def stored(webhook: NumberWebhook) -> NumberWebhook:
+    """Return what a file gives back of it."""
+    text = json.dumps([webhook.number, webhook.url, dict(webhook.data)])
+    return NumberWebhook(*json.loads(text))
+
+
+HOOK = "https://phone.example.com/hook"
+
+
+async def test_the_webhook_is_set_and_put_back(phone: Phone) -> None:
+    bound(phone, webhook_event_failover_url=None)
+    before = await phone.carrier.set_webhook(NUMBER, HOOK, "https://me.example.com/f")
+    assert (before.url, before.taken_by) == ("https://old.example.com/hook", "")
+    ours = {
+        "application_name": "Home",
+        "webhook_event_url": HOOK,
+        "webhook_event_failover_url": "https://me.example.com/f",
+        "webhook_api_version": "2",
+    }
+    assert written(phone) == {APPLICATION: ours}
+    bound(phone, webhook_event_url=HOOK, webhook_api_version="2")
+    assert (await phone.carrier.webhook(NUMBER)).url == HOOK
+    await phone.carrier.restore_webhook(stored(before))
+    assert written(phone) == {
+        APPLICATION: {
+            "application_name": "Home",
+            "webhook_event_url": "https://old.example.com/hook",
+            "webhook_event_failover_url": "",
+            "webhook_api_version": "1",
+        }
+    }
+
+
+async def test_what_is_right_already_is_not_written_again(phone: Phone) -> None:
+    bound(phone, webhook_event_url=HOOK, webhook_api_version="2")
+    assert (await phone.carrier.set_webhook(NUMBER, HOOK)).url == HOOK
+    assert written(phone) == {}
+
+
+async def test_a_number_on_another_connection_is_assigned_on_the_users_word_only(
+    phone: Phone,
+) -> None:
+    bound(phone, connection_id="99")
+    assert await code_of(phone.carrier.set_webhook(NUMBER, HOOK)) == "CARRIER-29"
+    assert written(phone) == {}
+    before = await phone.carrier.set_webhook(NUMBER, HOOK, takes_over=True)
+    assert (before.url, before.taken_by) == ("", "another connection")
+    assert written(phone)["/v2/phone_numbers/1"] == {"connection_id": CONNECTION}
+    bound(phone, webhook_event_url=HOOK, webhook_api_version="2")
+    await phone.carrier.restore_webhook(stored(before))
+    assert written(phone)["/v2/phone_numbers/1"] == {"connection_id": "99"}
+
+
+async def test_a_number_on_no_connection_is_nobodys(phone: Phone) -> None:
+    bound(phone, connection_id=None)
+    before = await phone.carrier.set_webhook(NUMBER, HOOK)
+    assert (before.url, before.taken_by) == ("", "")
+    assert written(phone)["/v2/phone_numbers/1"] == {"connection_id": CONNECTION}
+
+
+async def test_a_number_without_voice_is_refused(phone: Phone) -> None:
+    mute = replace(NUMBER, has_voice=False)
+    assert await code_of(phone.carrier.set_webhook(mute, HOOK)) == "CARRIER-30"
+    assert phone.api.asked == []
+
+
+async def test_a_number_that_was_given_up_is_unknown(phone: Phone) -> None:
+    bound(phone)
+    phone.api.will("GET /v2/phone_numbers/1", (404, refusal("10005")))
+    assert await code_of(phone.carrier.webhook(NUMBER)) == "CARRIER-19"
+
+
+# --- away ---
+
+FORWARDED: dict[str, object] = {
+    "call_forwarding_enabled": True,
+    "forwarding_type": "always",
+    "forwards_to": "+14155550123",
+}
+
+
+async def test_callers_are_forwarded_while_the_app_is_closed_and_then_no_more(
+    phone: Phone,
+) -> None:
+    bound(phone, webhook_event_url=HOOK, webhook_api_version="2")
+    away = AwaySettings(choice=AwayChoice.FORWARD, forward_to="+14155550123")
+    await phone.carrier.set_away(NUMBER, away)
+    assert written(phone) == {"/v2/phone_numbers/1/voice": {"call_forwarding": FORWARDED}}
+    bound(phone, forwarding=FORWARDED, webhook_event_url=HOOK, webhook_api_version="2")
+    now = await phone.carrier.webhook(NUMBER)
+    assert (now.url, now.taken_by) == ("", "call forwarding")
+    await phone.carrier.set_webhook(NUMBER, HOOK)
+    changed = written(phone)["/v2/phone_numbers/1/voice"]["call_forwarding"]
+    assert changed == {**FORWARDED, "call_forwarding_enabled": False}
+
+
+async def test_forwarding_of_the_users_own_is_put_back(phone: Phone) -> None:
+    bound(phone, forwarding=FORWARDED)
+    before = await phone.carrier.set_webhook(NUMBER, HOOK)
+    bound(phone, forwarding={**FORWARDED, "call_forwarding_enabled": False}, webhook_event_url=HOOK)
+    written(phone)
+    await phone.carrier.restore_webhook(stored(before))
+    assert written(phone)["/v2/phone_numbers/1/voice"] == {"call_forwarding": FORWARDED}
+
+
+@pytest.mark.parametrize(
+    ("known", "method"),
+    [(NO_VOICEMAIL, "POST"), ((200, {"data": {"enabled": False}}), "PATCH")],
+)
+async def test_telnyx_takes_messages_and_the_app_ends_it(
+    phone: Phone, known: Scripted, method: str
+) -> None:
+    bound(phone, voicemail=known)
+    await phone.carrier.set_away(NUMBER, AwaySettings(choice=AwayChoice.VOICEMAIL))
+    assert f"{method} /v2/phone_numbers/1/voicemail" in phone.api.requests()
+    assert written(phone) == {"/v2/phone_numbers/1/voicemail": {"enabled": True}}
+    bound(phone, voicemail=(200, {"data": {"enabled": True}}))
+    await phone.carrier.set_webhook(NUMBER, HOOK)
+    assert written(phone)["/v2/phone_numbers/1/voicemail"] == {"enabled": False}
+
+
+async def test_while_the_app_is_closed_an_address_of_the_users_own_is_told(phone: Phone) -> None:
+    bound(phone, webhook_event_url=HOOK, webhook_api_version="2")
+    away = AwaySettings(choice=AwayChoice.ADDRESS, address="https://me.example.com/json")
+    await phone.carrier.set_away(NUMBER, away)
+    assert written(phone)[APPLICATION]["webhook_event_url"] == away.address
+    assert phone.carrier.away_url(away) == away.address
+
+
+@pytest.mark.parametrize(
+    ("away", "code"),
+    [
+        (AwaySettings(choice=AwayChoice.MESSAGE), "CARRIER-20"),
+        (AwaySettings(choice=AwayChoice.VOICEMAIL, email="me@example.com"), "CARRIER-20"),
+        (AwaySettings(choice=AwayChoice.FORWARD), "CARRIER-32"),
+    ],
+)
+async def test_what_cannot_be_done_while_the_app_is_closed(
+    phone: Phone, away: AwaySettings, code: str
+) -> None:
+    assert await code_of(phone.carrier.set_away(NUMBER, away)) == code
+    assert (phone.carrier.away_url(away), phone.api.asked) == ("", [])
+
+
+# --- account, health and the clock ---
+
+SUSPENDED: Scripted = (
+    403,
+    {"errors": [{"code": "10010", "title": "Forbidden", "detail": "Your account is suspended."}]},
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "balance", "state", "code"),
+    [
+        (application(), (200, {"data": {}}), AccountState.ACTIVE, ""),
+        (application(outbound={}), (200, {"data": {}}), AccountState.ACTIVE, ""),
+        (application(active=False), (200, {"data": {}}), AccountState.ACTIVE, "CARRIER-26"),
+        (
+            application(),
+            (200, {"data": {"available_credit": "-1"}}),
+            AccountState.NO_CREDIT,
+            "CARRIER-22",
+        ),
+        (SUSPENDED, SUSPENDED, AccountState.SUSPENDED, "CARRIER-27"),
+    ],
+)
+async def test_the_account_says_how_it_is(
+    phone: Phone, answer: Scripted, balance: Scripted, state: AccountState, code: str
+) -> None:
+    phone.api.will(f"GET {APPLICATION}", answer)
+    phone.api.will("GET /v2/balance", balance)
+    account = await phone.carrier.account()
+    assert (account.state, account.problem.code if account.problem else "") == (state, code)
+    assert (account.clock_offset_s, len(phone.api.asked)) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "balance", "code"),
+    [
+        ((404, refusal("10005")), (200, {"data": {}}), "CARRIER-05"),
+        (application(), (401, refusal("10009")), "CARRIER-03"),
+        ((403, refusal("10010")), (403, refusal("10010")), "CARRIER-04"),
+        (application(), CUT, "CARRIER-12"),
+    ],
+)
+async def test_an_account_that_cannot_be_asked(
+    phone: Phone, answer: Scripted, balance: Scripted, code: str
+) -> None:
+    phone.api.will(f"GET {APPLICATION}", answer)
+    phone.api.will("GET /v2/balance", balance)
+    assert await code_of(phone.carrier.account()) == code
 
 
 @pytest.mark.parametrize(
@@ -386,6 +624,7 @@ async def test_the_webhook_is_set_and_put_back(phone: Phone) -> None:
         (application(), (200, {"data": {"available_credit": "3.10"}}), ""),
         (application(), (403, refusal("10010")), ""),
         (application(), (200, {"data": {}}), ""),
+        (application(), (200, {"data": {"available_credit": "5"}}), "CARRIER-06"),
         (application(), (200, {"data": {"available_credit": "0.00"}}), "CARRIER-22"),
         (application(outbound={}), (200, {"data": {}}), "CARRIER-25"),
         (application(active=False), (200, {"data": {}}), "CARRIER-26"),
@@ -395,8 +634,10 @@ async def test_the_webhook_is_set_and_put_back(phone: Phone) -> None:
     ],
 )
 async def test_health(phone: Phone, answer: Scripted, balance: Scripted, code: str) -> None:
+    numbers = [] if code == "CARRIER-06" else [{"phone_number": "+14155550101", "id": "1"}]
     phone.api.will(f"GET {APPLICATION}", answer)
     phone.api.will("GET /v2/balance", balance)
+    phone.api.will("GET /v2/phone_numbers", (200, {"data": numbers}))
     health = await phone.carrier.health()
     assert health.is_ok == (not code)
     assert (health.problem.code if health.problem else "") == code
@@ -409,12 +650,14 @@ async def test_a_wrong_clock_is_told_and_webhooks_still_come_in(phone: Phone, of
     genuine = Signer().sign(BODY)
     phone.api.will(f"GET {APPLICATION}", application())
     phone.api.will("GET /v2/balance", (200, {"data": {}}))
+    phone.api.will("GET /v2/phone_numbers", (200, {"data": [{"phone_number": "+14155550101"}]}))
     phone.clock.set_wall(HERE + timedelta(seconds=off_s))
     if abs(off_s) > 300:
         with pytest.raises(WebhookRefusedError):
             phone.carrier.verify(genuine)
     health = await phone.carrier.health()
     assert health.is_ok
+    assert (await phone.carrier.account()).clock_offset_s == off_s
     assert f"{abs(off_s)} s off" in health.text
     phone.carrier.verify(genuine)
     with pytest.raises(WebhookRefusedError):
@@ -471,8 +714,6 @@ def test_it_says_what_it_can_do() -> None:
     expected: Sequence[Capability] = (
         Capability.SEND_DTMF,
         Capability.TRANSFER,
-        Capability.MACHINE_DETECTION,
-        Capability.LIVE_STEPS,
     )
     assert carrier.capabilities == set(expected)
     assert not carrier.takes_documents

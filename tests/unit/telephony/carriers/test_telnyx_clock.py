@@ -11,10 +11,10 @@ THEIRS = datetime(2026, 11, 20, 14, 45, tzinfo=UTC)
 
 
 def clock_off_by(seconds: float) -> tuple[CarrierClock, VirtualClock]:
-    """A clock of ours that is so many seconds behind the carrier's."""
-    ours = VirtualClock(THEIRS - timedelta(seconds=seconds))
+    """A clock of ours that is so many seconds ahead of the carrier's."""
+    ours = VirtualClock(THEIRS + timedelta(seconds=seconds))
     clock = CarrierClock(ours)
-    clock.note(THEIRS)
+    clock.note(seconds)
     return clock, ours
 
 
@@ -40,6 +40,6 @@ def test_a_clock_that_was_set_counts_again_with_the_next_reply() -> None:
     ours.set_wall(THEIRS + timedelta(seconds=1))
     clock.note(None)
     assert clock.is_off
-    clock.note(THEIRS)
+    clock.note(1)
     assert not clock.is_off
     assert clock.now_s() == ours.now().timestamp()

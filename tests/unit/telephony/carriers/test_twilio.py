@@ -7,16 +7,20 @@ from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
 import pytest
 
 from desktop_voice.core.calls import CarrierName, EndReason
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.phone_settings import AwayChoice, AwaySettings
 from desktop_voice.telephony.carriers.carrier import (
+    AccountState,
     Capability,
     Carrier,
     CarrierEventKind,
+    NumberWebhook,
     OwnNumber,
     PlaceOrder,
     RemoteCall,
@@ -96,6 +100,12 @@ async def phone() -> AsyncIterator[Phone]:
         )
         yield Phone(carrier, api, clock, waits)
         await carrier.close()
+
+
+def stored(webhook: NumberWebhook) -> NumberWebhook:
+    """Return what a file gives back of it."""
+    text = json.dumps([webhook.number, webhook.url, dict(webhook.data)])
+    return NumberWebhook(*json.loads(text))
 
 
 async def code_of(doing: Any) -> str:
@@ -209,7 +219,7 @@ async def test_how_long_ago_the_create_was_is_measured_here_and_dated_there(phon
         (401, error(20003, 401), "CARRIER-03"),
         (401, {}, "CARRIER-03"),
         (403, error(20403, 403), "CARRIER-04"),
-        (401, error(10001, 401), "CARRIER-04"),
+        (401, error(10001, 401), "CARRIER-27"),
         (404, error(20404, 404), "CARRIER-05"),
         (400, error(21219, 400), "CARRIER-07"),
         (400, error(21215, 400), "CARRIER-08"),
@@ -400,6 +410,8 @@ def number(**fields: object) -> dict[str, object]:
         "capabilities": {"voice": True, "sms": False},
         "voice_url": "https://example.com/old",
         "voice_method": "GET",
+        "voice_fallback_url": "https://example.com/fallback",
+        "voice_fallback_method": "GET",
         "status_callback": "",
         "status_callback_method": "POST",
         "voice_application_sid": "",
@@ -421,37 +433,168 @@ async def test_own_numbers(phone: Phone) -> None:
 async def test_a_webhook_is_set_and_put_back(phone: Phone) -> None:
     phone.api.will(f"GET {ONE_NUMBER}", (200, number()))
     phone.api.will(f"POST {ONE_NUMBER}", (200, {}))
-    before = await phone.carrier.set_webhook(NUMBER, webhooks.BASE)
+    before = await phone.carrier.set_webhook(NUMBER, webhooks.BASE, "https://example.com/f")
     assert (before.number, before.url) == ("+14155550100", "https://example.com/old")
-    await phone.carrier.restore_webhook(before)
+    await phone.carrier.restore_webhook(stored(before))
     ours, theirs = (check(form, "update_number") for form in phone.api.bodies(ONE_NUMBER)[1:])
     assert ours == {
         "VoiceUrl": webhooks.BASE,
         "VoiceMethod": "POST",
+        "VoiceFallbackUrl": "https://example.com/f",
+        "VoiceFallbackMethod": "POST",
         "StatusCallback": f"{webhooks.BASE}?at=status",
         "StatusCallbackMethod": "POST",
     }
     assert theirs == {
         "VoiceUrl": "https://example.com/old",
         "VoiceMethod": "GET",
+        "VoiceFallbackUrl": "https://example.com/fallback",
+        "VoiceFallbackMethod": "GET",
         "StatusCallback": "",
         "StatusCallbackMethod": "POST",
     }
     assert await phone.carrier.webhook(NUMBER) == before
+    assert before.taken_by == ""
 
 
-@pytest.mark.parametrize("field", ["voice_application_sid", "trunk_sid"])
-async def test_a_webhook_without_effect_is_refused(phone: Phone, field: str) -> None:
-    phone.api.will(f"GET {ONE_NUMBER}", (200, number(**{field: "AP1"})))
+GOVERNED = [
+    ("voice_application_sid", "VoiceApplicationSid", "AP" + "1" * 32),
+    ("trunk_sid", "TrunkSid", "TK" + "1" * 32),
+]
+
+
+@pytest.mark.parametrize(("field", "form_field", "sid"), GOVERNED)
+async def test_a_number_that_something_else_has_is_taken_over_on_the_users_word_only(
+    phone: Phone, field: str, form_field: str, sid: str
+) -> None:
+    phone.api.will(f"GET {ONE_NUMBER}", (200, number(**{field: sid})))
+    phone.api.will(f"POST {ONE_NUMBER}", (200, {}))
     assert await code_of(phone.carrier.set_webhook(NUMBER, webhooks.BASE)) == "CARRIER-21"
     assert phone.api.requests() == [f"GET {ONE_NUMBER}"]
+    before = await phone.carrier.set_webhook(NUMBER, webhooks.BASE, takes_over=True)
+    assert (before.url, bool(before.taken_by)) == ("", True)
+    await phone.carrier.restore_webhook(stored(before))
+    *_, ours, theirs = phone.api.bodies(ONE_NUMBER)
+    # The description's pattern leaves out the empty text, which takes the number off.
+    assert (form_field, "") in ours
+    assert ("VoiceUrl", webhooks.BASE) in ours
+    check([pair for pair in ours if pair != (form_field, "")], "update_number")
+    fields = check(theirs, "update_number")
+    assert (fields["VoiceUrl"], fields[form_field]) == ("https://example.com/old", sid)
+
+
+async def test_a_number_without_voice_is_refused(phone: Phone) -> None:
+    mute = replace(NUMBER, has_voice=False)
+    assert await code_of(phone.carrier.set_webhook(mute, webhooks.BASE)) == "CARRIER-30"
+    assert phone.api.asked == []
+
+
+# --- away ---
+
+PAGES = [
+    (
+        AwaySettings(choice=AwayChoice.MESSAGE, message="Back at 5 & a half"),
+        "/message",
+        {"Message[0]": ["Back at 5 & a half"]},
+    ),
+    (
+        AwaySettings(choice=AwayChoice.FORWARD, forward_to="+14155550187"),
+        "/forward",
+        {"PhoneNumber": ["+14155550187"]},
+    ),
+    (
+        AwaySettings(choice=AwayChoice.VOICEMAIL, email="me@example.com", message="Speak."),
+        "/voicemail",
+        {"Email": ["me@example.com"], "Message": ["Speak."], "Transcribe": ["false"]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("away", "path", "query"), PAGES)
+async def test_a_page_of_twilios_own_answers_while_the_app_is_closed(
+    phone: Phone, away: AwaySettings, path: str, query: dict[str, list[str]]
+) -> None:
+    phone.api.will(f"POST {ONE_NUMBER}", (200, {}))
+    await phone.carrier.set_away(NUMBER, away)
+    (form,) = phone.api.bodies(ONE_NUMBER)
+    fields = check(form, "update_number")
+    url = urlsplit(fields["VoiceUrl"])
+    assert (url.scheme, url.netloc, url.path) == ("https", "twimlets.com", path)
+    assert parse_qs(url.query) == query
+    # Nobody is there to be told of ends and failures.
+    assert (fields["StatusCallback"], fields["VoiceFallbackUrl"]) == ("", "")
+    assert phone.carrier.away_url(away) == fields["VoiceUrl"]
+
+
+async def test_an_address_of_the_users_own_answers(phone: Phone) -> None:
+    phone.api.will(f"POST {ONE_NUMBER}", (200, {}))
+    away = AwaySettings(choice=AwayChoice.ADDRESS, address="https://me.example.com/twiml")
+    await phone.carrier.set_away(NUMBER, away)
+    assert ("VoiceUrl", away.address) in phone.api.bodies(ONE_NUMBER)[0]
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        AwaySettings(choice=AwayChoice.MESSAGE, message=" "),
+        AwaySettings(choice=AwayChoice.FORWARD),
+        AwaySettings(choice=AwayChoice.VOICEMAIL),
+        AwaySettings(choice=AwayChoice.ADDRESS),
+    ],
+)
+async def test_what_away_lacks_is_told(phone: Phone, away: AwaySettings) -> None:
+    assert await code_of(phone.carrier.set_away(NUMBER, away)) == "CARRIER-32"
+    assert (phone.carrier.away_url(away), phone.api.asked) == ("", [])
+
+
+async def test_restoring_is_not_an_away(phone: Phone) -> None:
+    with pytest.raises(ValueError, match="restored"):
+        await phone.carrier.set_away(NUMBER, AwaySettings())
+    assert phone.carrier.away_url(AwaySettings()) == ""
 
 
 async def test_a_number_that_was_given_up_is_unknown(phone: Phone) -> None:
     assert await code_of(phone.carrier.webhook(NUMBER)) == "CARRIER-19"
 
 
-# --- health ---
+# --- account and health ---
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "code"),
+    [
+        ((200, {"status": "active", "type": "Full"}), AccountState.ACTIVE, ""),
+        ((200, {"status": "active", "type": "Trial"}), AccountState.TRIAL, "CARRIER-33"),
+        ((200, {"status": "suspended", "type": "Full"}), AccountState.SUSPENDED, "CARRIER-27"),
+        ((200, {"status": "closed", "type": "Trial"}), AccountState.CLOSED, "CARRIER-28"),
+        ((403, error(20005, 403)), AccountState.SUSPENDED, "CARRIER-27"),
+        ((401, error(10001, 401)), AccountState.SUSPENDED, "CARRIER-27"),
+    ],
+)
+async def test_the_account_says_how_it_is(
+    phone: Phone, answer: Scripted, state: AccountState, code: str
+) -> None:
+    phone.api.will(f"GET {ACCOUNT}.json", answer)
+    account = await phone.carrier.account()
+    assert (account.state, account.problem.code if account.problem else "") == (state, code)
+    assert account.state.is_usable == (code in ("", "CARRIER-33"))
+    # This machine's clock is an hour ahead in all of these tests.
+    assert account.clock_offset_s == 3600
+    assert (len(phone.api.asked), account.text != "") == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ((401, error(20003, 401)), "CARRIER-03"),
+        ((403, error(20403, 403)), "CARRIER-04"),
+        ((404, error(20404, 404)), "CARRIER-05"),
+        (CUT, "CARRIER-12"),
+    ],
+)
+async def test_an_account_that_cannot_be_asked(phone: Phone, answer: Scripted, code: str) -> None:
+    phone.api.will(f"GET {ACCOUNT}.json", answer)
+    assert await code_of(phone.carrier.account()) == code
 
 
 async def test_health(phone: Phone) -> None:
@@ -467,7 +610,9 @@ async def test_health(phone: Phone) -> None:
     [
         ((401, error(20003, 401)), (200, {}), "CARRIER-03"),
         ((404, error(20404, 404)), (200, {}), "CARRIER-05"),
-        ((200, {"status": "suspended"}), (200, {}), "CARRIER-04"),
+        ((200, {"status": "suspended"}), (200, {}), "CARRIER-27"),
+        ((200, {"status": "closed"}), (200, {}), "CARRIER-28"),
+        ((403, error(20403, 403)), (200, {}), "CARRIER-04"),
         ((200, {"status": "active"}), (200, {"incoming_phone_numbers": []}), "CARRIER-06"),
         (CUT, (200, {}), "CARRIER-12"),
         (STALL, (200, {}), "CARRIER-12"),
@@ -509,6 +654,6 @@ async def test_it_is_made_from_the_vault() -> None:
     carrier: Carrier = make_carrier(
         CarrierName.TWILIO, lambda name: entries.get(name, ""), clock=VirtualClock()
     )
-    assert (carrier.name, carrier.account) == (CarrierName.TWILIO, SID)
+    assert (carrier.name, carrier.account_ref) == (CarrierName.TWILIO, SID)
     assert TOKEN not in repr(carrier)
     await carrier.close()
