@@ -11,6 +11,7 @@ from desktop_voice.reach import failures
 from desktop_voice.reach.public_name import Place, PublicName
 
 _CONNECT_S = 3.0
+_HANDSHAKE_S = 5.0
 # OpenSSL's X509_V_ERR_ numbers, which the ssl module gives no names to.
 _NOT_YET_VALID = 9
 _EXPIRED = 10
@@ -31,7 +32,9 @@ async def shake_hands(name: PublicName, places: Sequence[Place], trust: ssl.SSLC
         except (OSError, TimeoutError):
             continue
         try:
-            await writer.start_tls(trust, server_hostname=name.host)
+            await writer.start_tls(
+                trust, server_hostname=name.host, ssl_handshake_timeout=_HANDSHAKE_S
+            )
             return _end(writer.get_extra_info("peercert"))
         except ssl.SSLError as error:
             _explain(error, name.host)

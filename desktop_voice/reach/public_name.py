@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -37,20 +36,15 @@ class PublicName:
             ReachError: It is anything else.
         """
         base = base.rstrip("/")
-        parts = None
-        with contextlib.suppress(ValueError):
+        try:
             parts = urlsplit(base)
-            port = parts.port or _HTTPS
-        if (
-            parts is None
-            or not base.isascii()
-            or parts.scheme != "https"
-            or not parts.hostname
-            or parts.username is not None
-            or base != f"https://{parts.netloc}"
-        ):
+            host, port = parts.hostname, parts.port or _HTTPS
+        except ValueError:
+            raise failures.no_address() from None
+        is_plain = base.isascii() and base == f"https://{parts.netloc}" and "@" not in base
+        if not host or not is_plain:
             raise failures.no_address()
-        return cls(base, parts.hostname, port)
+        return cls(base, host, port)
 
 
 @dataclass(frozen=True, slots=True)

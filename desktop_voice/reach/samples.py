@@ -102,11 +102,15 @@ def _form(carrier: CarrierName) -> bytes:
     return urlencode(
         {
             ref: "probe",
+            "AccountSid": "probe",
+            "ApiVersion": "2010-04-01",
             "From": "+14155550123",
             "To": "+14155550124",
             "Direction": "inbound",
             "CallStatus": "ringing",
             "SpeechResult": "Smørrebrød & tea, please; 50% of it",
+            "FromCity": "SAN FRANCISCO",
+            "FromCountry": "US",
             "StirVerstat": "",
         }
     ).encode()

@@ -24,6 +24,7 @@ from desktop_voice.dialogue.lines.media_socket import (
     MediaSocket,
     MediaStopped,
 )
+from desktop_voice.reach.probe_office import ProbeOffice
 from desktop_voice.server.deadlines import ConnectionLimits
 from desktop_voice.server.media import MediaLimits
 from desktop_voice.server.public import PublicServer
@@ -192,6 +193,7 @@ async def listening(
     settings: ServerSettings | None = None,
     connection_limits: ConnectionLimits | None = None,
     media_limits: MediaLimits | None = None,
+    probes: ProbeOffice | None = None,
 ) -> AsyncIterator[tuple[PublicServer, Phone]]:
     """Run a public listener on a free port, known as :data:`BASE`."""
     phone = phone or Phone()
@@ -201,6 +203,7 @@ async def listening(
         clock=phone.clock,
         connection_limits=connection_limits,
         media_limits=media_limits,
+        probes=probes,
     )
     await server.start(0)
     server.set_public_base(BASE)
