@@ -65,6 +65,7 @@ def test_a_second_start_hands_over_its_command_and_leaves(
     assert first.wait(timeout=30) == 0
 
 
+@pytest.mark.usefixtures("qapp")
 def test_another_name_is_another_app(first: subprocess.Popen[str]) -> None:
     other = SingleInstance(uuid.uuid4().hex)
     assert other.acquire()
