@@ -3,7 +3,7 @@
 A script of its own with the standard library alone; its first two arguments are the program's name
 and a JSON object of options:
 
-    say: lines to print at once; then_exit: a status to end with after them
+    say: lines to print at once, with $VARIABLES; then_exit: a status to end with after them
     hostname: its public name; {pid} stands for the process id
     body, head_status: what /quicktunnel or /api/tunnels answers instead
     not_ready_if: a file; not connected while it exists
@@ -49,7 +49,7 @@ class Program:
             return self.print_status()
         self.record()
         for line in self.options.get("say", ()):
-            sys.stderr.write(f"{line}\n")
+            sys.stderr.write(os.path.expandvars(line) + "\n")
         if "then_exit" in self.options:
             return int(self.options["then_exit"])
         busy = self.options.get("busy_once")
