@@ -19,6 +19,8 @@ from desktop_voice.telephony.steps import Gather, HangUp, Pause, Redirect, Say, 
 _THINKING_S = 2.0
 _MOST_SILENCES = 3
 _DIGITS_S = 2.0
+_QUIET_S = 1.5
+"""Nothing comes from the far end for so long: it is not in the middle of a sentence."""
 
 
 class GatherSession:
@@ -50,6 +52,7 @@ class GatherSession:
         self._digits_done: asyncio.Task[None] | None = None
         self._typing: asyncio.Task[None] | None = None
         self._to_say: list[str] = []
+        self._quiet_since_s: float | None = None
 
     @property
     def _is_notify(self) -> bool:
@@ -70,6 +73,7 @@ class GatherSession:
             case _ if self._is_notify:
                 return self._notify_next(event)
             case CarrierEventKind.SPEECH if not event.is_final:
+                self._stirred()
                 await self._on_partial()
                 return []
             case CarrierEventKind.SPEECH:
@@ -84,18 +88,23 @@ class GatherSession:
                 return await self._next()
             case CarrierEventKind.SPOKEN:
                 self._was_heard()
+                self._quiet_since_s = asyncio.get_running_loop().time()
                 return []
             case _:
                 return []
 
-    async def speak(self, text: str) -> None:
-        """Say ``text`` with the next prompt, or at once if the far end is silent."""
+    async def speak(self, text: str, *, at_once: bool = False) -> None:
+        """Say ``text`` with the next prompt, or now if the far end is known to be silent.
+
+        A carrier with documents tells nothing of a gather before its end: the next prompt comes
+        with what the far end says, or with its silence.
+        """
         if self._is_notify:
             self._pipeline.heard(text)
             await self._handle.perform([Say(text), *self._deliver_again()])
             return
         self._to_say.append(text)
-        if not self._pipeline.is_thinking:
+        if not self._pipeline.is_thinking and (at_once or self._is_far_end_silent()):
             await self._handle.perform(self._ask(""))
 
     async def close(self) -> None:
@@ -108,9 +117,24 @@ class GatherSession:
 
     # --- conversation ---
 
+    def _is_far_end_silent(self) -> bool:
+        if self._quiet_since_s is None or self._digits:
+            return False
+        return asyncio.get_running_loop().time() - self._quiet_since_s >= _QUIET_S
+
+    def _stirred(self) -> None:
+        """The far end makes itself heard; while a prompt is spoken, only its end tells silence."""
+        if self._quiet_since_s is not None:
+            self._quiet_since_s = asyncio.get_running_loop().time()
+
+    def _with_waiting(self, text: str) -> str:
+        """Return ``text`` after what waits to be said, which then waits no more."""
+        waiting, self._to_say = self._to_say, []
+        return " ".join([*waiting, text]).strip()
+
     def _ask(self, text: str) -> list[Step]:
-        said = " ".join([*self._to_say, text]).strip()
-        self._to_say = []
+        said = self._with_waiting(text)
+        self._quiet_since_s = None
         self._turn = secrets.token_urlsafe(8)
         self._prompt_text = said
         self._pipeline.say(said)
@@ -176,6 +200,8 @@ class GatherSession:
         if event.turn and event.turn != self._turn:
             return self._go_on()
         self._was_heard()
+        if self._to_say:
+            return self._ask("")
         self._silences += 1
         if self._silences >= _MOST_SILENCES:
             self._handle.plan_end(EndReason.SILENT_CALLER)
@@ -194,7 +220,7 @@ class GatherSession:
             return [Say(filler), Redirect(self._around.url("poll", self._turn))]
         if reply.ends_call:
             self._handle.plan_end(EndReason.WE_HUNG_UP)
-            last_words = reply.text or phrases.GOODBYE
+            last_words = self._with_waiting(reply.text or phrases.GOODBYE)
             self._pipeline.heard(last_words)
             return [Say(last_words), HangUp()]
         return self._ask(reply.text)

@@ -460,19 +460,19 @@ class LiveCall:
         is_hard = self._soft_limit_s >= self._call.hard_limit_s
         reason = EndReason.HARD_LIMIT if is_hard else EndReason.SOFT_LIMIT
         self._planned = reason
-        await self._say_if_possible(phrases.LIMIT_REACHED)
+        await self._say_if_possible(phrases.LIMIT_REACHED, at_once=True)
         try:
             async with asyncio.timeout(_LAST_WORDS_S):
                 await self.over.wait()
         except TimeoutError:
             self.end(reason)
 
-    async def _say_if_possible(self, text: str) -> None:
+    async def _say_if_possible(self, text: str, *, at_once: bool = False) -> None:
         if self.session is None:
             return
         try:
             async with asyncio.timeout(_SAY_S):
-                await self.session.speak(text)
+                await self.session.speak(text, at_once=at_once)
         except (DesktopVoiceError, TimeoutError) as error:
             _log.warning("could not be said on a call", error=type(error).__name__)
 

@@ -20,6 +20,7 @@ TRIES_PER_NUMBER = 5
 TRIES_IN_ALL = 20
 DAY = timedelta(hours=24)
 
+_MOST_CHARS = 1000
 _ZERO_TO_NINETEEN = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
@@ -118,12 +119,20 @@ def read_code(said: str) -> str | None:
     Understands digits in any grouping, and English words: "one two", "oh", "double five",
     "twenty one"; where these do not make a code, also what sounds like a digit ("to", "for").
     """
-    words = re.findall(r"[a-z]+|[0-9]", said[:1000].lower(), re.ASCII)
     for units in (_UNITS, _UNITS | _SOUNDS_LIKE):
-        digits = _digits(words, units)
+        digits = _digits(_words(said), units)
         if len(digits) == CODE_DIGITS:
             return digits
     return None
+
+
+def is_unfinished(said: str) -> bool:
+    """Return whether more words may still make a code of what was said or typed so far."""
+    return len(said) <= _MOST_CHARS and len(_digits(_words(said), _UNITS)) < CODE_DIGITS
+
+
+def _words(said: str) -> list[str]:
+    return re.findall(r"[a-z]+|[0-9]", said[:_MOST_CHARS].lower(), re.ASCII)
 
 
 def _digits(words: list[str], units: Mapping[str, str]) -> str:

@@ -11,14 +11,13 @@ from desktop_voice.core.calls import EndReason
 from desktop_voice.core.errors import StoreError
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
-from desktop_voice.telephony.pairing import Pairing, PairingVerdict
+from desktop_voice.telephony.pairing import Pairing, PairingVerdict, is_unfinished, read_code
 from desktop_voice.telephony.session import Session, Surroundings
 from desktop_voice.telephony.steps import Gather, HangUp, Pause, Redirect, Say, Step
 
 MakeSession = Callable[[], Coroutine[Any, Any, Session]]
 
 _MOST_SILENCES = 3
-_CODE_DIGITS = 8
 _PATIENCE_POLLS = 60
 
 
@@ -42,7 +41,8 @@ class PairingSession:
         self._let_in = let_in
         self._code = ""
         self._turn = ""
-        self._digits = ""
+        self._given = ""
+        self._to_say: list[str] = []
         self._silences = 0
         self._polls = 0
         self._is_right = False
@@ -65,15 +65,11 @@ class PairingSession:
         """Return what the carrier is to do next."""
         match event.kind:
             case CarrierEventKind.SPEECH if event.is_final and not self._is_right:
-                return await self._try(event.text)
+                return await self._take(event.text, event)
             case CarrierEventKind.DIGITS if not self._is_right:
-                self._digits += event.digits.strip("#")
-                if not event.turn and len(self._digits) < _CODE_DIGITS:
-                    return []
-                digits, self._digits = self._digits, ""
-                return await self._try(digits)
+                return await self._take(event.digits.replace("#", ""), event)
             case CarrierEventKind.SILENCE if not self._is_right:
-                self._silences += 1
+                self._silences += not self._given
                 if self._silences >= _MOST_SILENCES:
                     return self._refuse(phrases.GOODBYE_SILENCE)
                 return self._ask(phrases.ASK_CODE)
@@ -86,9 +82,13 @@ class PairingSession:
         """The owner decided."""
         self._verdict = is_let_in
 
-    async def speak(self, text: str) -> None:
-        """Say ``text``; the prompt follows."""
-        await self._around.handle.perform(self._ask(text))
+    async def speak(self, text: str, *, at_once: bool = False) -> None:
+        """Say ``text`` before the next prompt, or now even if that cuts the caller off."""
+        self._to_say.append(text)
+        if at_once:
+            await self._around.handle.perform(
+                await self._wait() if self._is_right else self._ask("")
+            )
 
     async def close(self) -> None:
         """The call is over."""
@@ -98,6 +98,17 @@ class PairingSession:
     def waits_for_owner(self) -> bool:
         """Whether the right code was given, and the owner has not decided yet."""
         return self._is_right and self._verdict is None
+
+    async def _take(self, given: str, event: CarrierEvent) -> Sequence[Step]:
+        """Try what was said or typed, together with what came before it after the same prompt."""
+        if event.turn:
+            # The gather is over: this is all of it.
+            return await self._try(given)
+        # Who begins again means the new beginning.
+        self._given = given if read_code(given) else f"{self._given} {given}"
+        if read_code(self._given) is None and is_unfinished(self._given):
+            return []
+        return await self._try(self._given)
 
     async def _try(self, said: str) -> Sequence[Step]:
         call = self._around.handle.call
@@ -119,6 +130,8 @@ class PairingSession:
 
     async def _wait(self) -> Sequence[Step]:
         self._polls += 1
+        if self._to_say:
+            return [Say(self._with_waiting("")), Redirect(self._around.url("poll"))]
         if self._verdict is True:
             return await self._let_in()
         if self._verdict is False or self._polls > _PATIENCE_POLLS:
@@ -126,12 +139,18 @@ class PairingSession:
         words = [Say(phrases.STILL_WAITING)] if self._polls % 3 == 0 else []
         return [*words, Pause(1), Redirect(self._around.url("poll"))]
 
+    def _with_waiting(self, text: str) -> str:
+        """Return ``text`` after what waits to be said, which then waits no more."""
+        waiting, self._to_say = self._to_say, []
+        return " ".join([*waiting, text]).strip()
+
     def _ask(self, text: str) -> list[Step]:
+        self._given = ""
         self._turn = secrets.token_urlsafe(8)
         around = self._around
         return [
             Gather(
-                text,
+                self._with_waiting(text),
                 self._turn,
                 around.url("gather", self._turn),
                 around.url("silence", self._turn),

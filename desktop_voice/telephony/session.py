@@ -53,8 +53,8 @@ class Session(Protocol):
     async def on_event(self, event: CarrierEvent) -> Sequence[Step]:
         """Something happened on the call; return what the carrier is to do now, if anything."""
 
-    async def speak(self, text: str) -> None:
-        """Say exactly ``text`` as soon as nobody is cut off by it."""
+    async def speak(self, text: str, *, at_once: bool = False) -> None:
+        """Say exactly ``text`` as soon as nobody is cut off by it, or even if somebody is."""
 
     async def close(self) -> None:
         """The call is over, or another session takes it."""

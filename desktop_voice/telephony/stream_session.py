@@ -182,10 +182,12 @@ class StreamSession:
         if steps:
             await self._handle.perform(steps)
 
-    async def speak(self, text: str) -> None:
-        """Say ``text`` as soon as nobody is cut off by it."""
+    async def speak(self, text: str, *, at_once: bool = False) -> None:
+        """Say ``text`` as soon as nobody is cut off by it, or even if somebody is."""
         if self._pipeline is None:
             self._waiting_to_say.append(text)
+        elif at_once:
+            self._pipeline.announce(text, is_protected=True, is_turn=True)
         else:
             await self._pipeline.announce_soon(text)
 

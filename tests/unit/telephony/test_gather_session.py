@@ -167,7 +167,71 @@ async def test_words_of_the_owner_come_with_the_reply_that_is_being_made(tmp_pat
         assert reply.prompt == "This is the owner. You said think."
 
 
+@virtual
+async def test_words_of_the_owner_wait_for_whoever_may_be_speaking(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, gather = await lab.talking()
+        await asyncio.sleep(60)
+        await lab.manager.speak(call.id, "This is the owner.")
+        assert lab.carrier.performed == []
+        reply = gather_of(await lab.hook(K.SPEECH, text="hello", turn=gather.turn))
+        assert reply.prompt == "This is the owner. You said hello."
+        assert (await lab.said(call.id))[1] == ("caller", "hello")
+
+
+@virtual
+async def test_words_of_the_owner_fill_the_silence_of_the_far_end(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call, gather = await lab.talking()
+        for _ in range(2 * 3):
+            await lab.manager.speak(call.id, "One")
+            await lab.manager.speak(call.id, "moment.")
+            gather = gather_of(await lab.hook(K.SILENCE, turn=gather.turn))
+            assert gather.prompt == "One moment."
+        gather = gather_of(await lab.hook(K.SILENCE, turn=gather.turn))
+        assert gather.prompt == phrases.STILL_THERE
+
+
+@virtual
+async def test_words_of_the_owner_are_not_lost_when_the_reply_ends_the_call(
+    tmp_path: Path,
+) -> None:
+    brain = ScriptedBrain({"bye": [Speak("See you."), Do(EndCall())]})
+    async with call_lab(tmp_path, brain=brain) as lab:
+        call, gather = await lab.talking()
+        await lab.manager.speak(call.id, "I will write to you.")
+        steps = await lab.hook(K.SPEECH, text="bye", turn=gather.turn)
+        assert steps == [Say("I will write to you. See you."), HangUp()]
+
+
 # --- with commands ---
+
+
+@virtual
+async def test_with_commands_the_owner_is_heard_once_the_far_end_is_silent(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        await lab.until(lambda: len(lab.carrier.performed) == 1)
+        # Our own prompt is not over; then somebody speaks; then types.
+        for happening in (None, K.SPEECH, K.DIGITS):
+            if happening is K.SPEECH:
+                await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+                await asyncio.sleep(2)
+                await lab.hook(K.SPEECH, text="hello I", is_final=False)
+            if happening is K.DIGITS:
+                await asyncio.sleep(1)
+                await lab.hook(K.DIGITS, digits="4")
+            await lab.manager.speak(call.id, f"Word {happening}.")
+            assert len(lab.carrier.performed) == 1
+        await lab.until(lambda: len(lab.carrier.performed) == 2)
+        reply = gather_of(lab.carrier.performed[1:])
+        assert reply.prompt == "Word None. Word speech. Word digits. You said 4."
+        await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+        await asyncio.sleep(2)
+        await lab.manager.speak(call.id, "This is the owner.")
+        await lab.until(lambda: len(lab.carrier.performed) == 3, 0.5)
+        assert gather_of(lab.carrier.performed[2:]).prompt == "This is the owner."
 
 
 @virtual

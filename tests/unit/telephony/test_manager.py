@@ -239,13 +239,13 @@ async def test_nobody_is_spoken_to_and_no_key_pressed_before_the_answer(tmp_path
 @virtual
 async def test_keys_and_words_of_the_user_reach_the_call(tmp_path: Path) -> None:
     async with call_lab(tmp_path) as lab:
-        call, _ = await lab.talking()
+        call, gather = await lab.talking()
         await lab.manager.send_dtmf(call.id, "12#")
         assert lab.carrier.all("send_dtmf")[0].detail == "12#"
         await lab.manager.speak(call.id, "This is the owner.")
-        (gather,) = lab.carrier.performed
-        assert isinstance(gather, Gather)
-        assert gather.prompt == "This is the owner."
+        (reply,) = await lab.hook(K.SPEECH, text="hello", turn=gather.turn)
+        assert isinstance(reply, Gather)
+        assert reply.prompt == "This is the owner. You said hello."
 
 
 @virtual

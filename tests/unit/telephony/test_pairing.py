@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop_voice.storage.calls import CallStore
-from desktop_voice.telephony.pairing import Pairing, PairingVerdict, read_code
+from desktop_voice.telephony.pairing import Pairing, PairingVerdict, is_unfinished, read_code
 from tests.helpers.calls import NOON
 from tests.helpers.virtual_clock import VirtualClock
 
@@ -198,3 +198,18 @@ def test_any_code_is_understood_digit_by_digit(code: str, data: st.DataObject) -
 def test_anything_said_is_a_code_or_none(said: str) -> None:
     code = read_code(said)
     assert code is None or (len(code) == 8 and set(code) <= set("0123456789"))
+
+
+@pytest.mark.parametrize(
+    ("said", "unfinished"),
+    [
+        ("", True),
+        ("the code is", True),
+        ("one two three four five six seven", True),
+        ("12345678", False),
+        ("double one double two double three four oh nine", False),
+        ("words " * 200, False),
+    ],
+)
+def test_whether_more_words_may_make_a_code(said: str, unfinished: bool) -> None:
+    assert is_unfinished(said) is unfinished

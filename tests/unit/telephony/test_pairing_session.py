@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,81 @@ async def test_without_documents_the_keys_come_one_by_one(tmp_path: Path) -> Non
         greeting = lab.carrier.performed[-1]
         assert isinstance(greeting, Gather)
         assert greeting.prompt == GREETING
+
+
+@virtual
+async def test_without_documents_the_code_may_be_said_in_parts(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False, inbound=PAIRING) as lab:
+        await lab.incoming()
+        await lab.hook(K.ANSWERED, "in-1")
+        await lab.until(lambda: bool(lab.carrier.performed))
+        await lab.hook(K.SPOKEN, "in-1", turn=lab.carrier.nonce)
+        code = code_of(lab)
+        parts = ("the code is", spoken(code[:3]), f"and {spoken(code[3:6])}", code[6:])
+        for part in parts:
+            assert len(lab.carrier.performed) == 1
+            await asyncio.sleep(2)
+            await lab.hook(K.SPEECH, "in-1", text=part, is_final=False)
+            await lab.hook(K.SPEECH, "in-1", text=part)
+        await lab.until(lambda: Say(phrases.WAIT_FOR_OWNER) in lab.carrier.performed, 1)
+
+
+@virtual
+async def test_parts_of_a_code_count_after_one_prompt_only(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False, inbound=PAIRING) as lab:
+        await lab.incoming()
+        await lab.hook(K.ANSWERED, "in-1")
+        await lab.until(lambda: bool(lab.carrier.performed))
+        await lab.hook(K.SPOKEN, "in-1", turn=lab.carrier.nonce)
+        code = code_of(lab)
+        await lab.hook(K.SPEECH, "in-1", text=spoken(code[:4]))
+        # The rest does not come: the code is asked for again, and said from the beginning.
+        await lab.until(lambda: len(lab.carrier.performed) == 2)
+        await lab.hook(K.SPOKEN, "in-1", turn=lab.carrier.nonce)
+        await lab.hook(K.SPEECH, "in-1", text=spoken(code[4:]))
+        assert Say(phrases.WAIT_FOR_OWNER) not in lab.carrier.performed
+        # Who begins again is not held to the false start.
+        await lab.hook(K.SPEECH, "in-1", text=f"no {spoken(code)}")
+        await lab.until(lambda: Say(phrases.WAIT_FOR_OWNER) in lab.carrier.performed, 1)
+
+
+@virtual
+async def test_talking_on_is_one_guess_for_each_eight_digits_at_most(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False, inbound=PAIRING) as lab:
+        await lab.incoming()
+        await lab.hook(K.ANSWERED, "in-1")
+        await lab.until(lambda: bool(lab.carrier.performed))
+        code = code_of(lab)
+        # No window of eight slides over more digits than that.
+        await lab.hook(K.SPEECH, "in-1", text=spoken(code[:5]))
+        await lab.hook(K.SPEECH, "in-1", text=spoken(f"{code[5:]}1"))
+        await lab.until(lambda: len(lab.carrier.performed) == 2)
+        gather = lab.carrier.performed[1]
+        assert isinstance(gather, Gather)
+        assert gather.prompt == phrases.ASK_CODE
+        for _ in range(3):
+            await lab.hook(K.SPEECH, "in-1", text=spoken(wrong(lab)))
+        await lab.until(lambda: Say(phrases.NO_MORE_TRIES) in lab.carrier.performed)
+
+
+@virtual
+async def test_the_owners_words_do_not_cut_a_stranger_off(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, inbound=PAIRING) as lab:
+        steps = await lab.incoming()
+        await lab.manager.speak(call_id_of(lab), "One moment.")
+        assert lab.carrier.performed == []
+        steps = await answer(lab, steps, text="hello")
+        (gather,) = steps
+        assert isinstance(gather, Gather)
+        assert gather.prompt == f"One moment. {phrases.ASK_CODE}"
+        steps = await answer(lab, steps, digits=code_of(lab))
+        await lab.manager.speak(call_id_of(lab), "I am coming.")
+        steps = await poll(lab, steps)
+        assert steps[0] == Say("I am coming.")
+        await lab.manager.settle_pairing(call_id_of(lab), True)
+        (gather,) = await poll(lab, steps)
+        assert isinstance(gather, Gather)
+        assert gather.prompt == GREETING
 
 
 @virtual
