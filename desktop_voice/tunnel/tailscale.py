@@ -67,6 +67,8 @@ class TailscaleFunnel(ProgramTunnel):
         status = await self._ask("status", "--json", "--peers=false") or {}
         if status.get("BackendState") != "Running" or _self_of(status).get("Online") is False:
             return False
+        if self._base:
+            return True  # The daemon serves it for as long as the command runs.
         host = self._name_base.removeprefix("https://")
         funnel = await self._ask("funnel", "status", "--json")
         return any(_leads(config, f"{host}:{_PORT}", self._origin) for config in _configs(funnel))
@@ -150,7 +152,8 @@ def _configs(funnel: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _uses_port(funnel: dict[str, Any] | None) -> bool:
-    return any(str(_PORT) in (config.get("TCP") or {}) for config in _configs(funnel))
+    served = [config.get("TCP") for config in _configs(funnel)]
+    return any(isinstance(ports, dict) and str(_PORT) in ports for ports in served)
 
 
 def _leads(config: dict[str, Any], place: str, origin: str) -> bool:

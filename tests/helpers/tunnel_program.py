@@ -7,7 +7,7 @@ and a JSON object of options:
     hostname: its public name; {pid} stands for the process id
     body, head_status: what /quicktunnel or /api/tunnels answers instead
     not_ready_if: a file; not connected while it exists
-    deaf: ignores SIGTERM
+    deaf: ignores SIGTERM; waits: does nothing after its lines
     record: a file that gets one JSON line per start
     busy_once: a file; without it, it is made and the program finds its port taken
     status, state: for tailscale, what "status" prints and where its daemon's state lies
@@ -57,6 +57,8 @@ class Program:
             Path(busy).touch()
             sys.stderr.write("error: listen tcp: bind: address already in use\n")
             return 1
+        if self.options.get("waits"):
+            threading.Event().wait()
         if self.name == "tailscale":
             state = {"pid": os.getpid(), "origin": self.arguments[-1]}
             Path(self.options["state"]).write_text(json.dumps(state))

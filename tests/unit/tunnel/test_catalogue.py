@@ -33,6 +33,7 @@ def tunnel_for(folder: Path, way: PublicWay | None = None, **sections: Any) -> T
 def test_each_provider_has_its_tunnel(provider: str, kind: type, tmp_path: Path) -> None:
     tunnel = tunnel_for(tmp_path, tunnel={"provider": provider})
     assert isinstance(tunnel, kind)
+    assert tunnel is not None
     assert tunnel.provider == provider
     assert tunnel.base == ""
     assert tunnel.tells_client == (provider == "cloudflared")

@@ -168,7 +168,7 @@ async def test_a_missing_program_offers_the_download(tmp_path: Path) -> None:
     ],
 )
 async def test_a_program_that_ends_is_explained_by_its_words(
-    say: str, options: dict[str, str], code: str, is_retryable: bool, tmp_path: Path
+    say: str, options: dict[str, Any], code: str, is_retryable: bool, tmp_path: Path
 ) -> None:
     folder = stand_in(tmp_path, say=[say], then_exit=1)
     problem = await refusal(tunnel_to(folder, **options))
