@@ -49,7 +49,11 @@ class MediaLimits:
 
 
 class MediaDoor:
-    """Lets media sockets in; used on the media loop."""
+    """Lets media sockets in; used on the media loop.
+
+    Sockets of our own probes are echoed here: they have what room the calls leave, and never reach
+    the phone part.
+    """
 
     def __init__(
         self,
@@ -87,7 +91,7 @@ class MediaDoor:
             raise Refusal(404, "no handshake")
         if self._probes is not None and self._probes.is_ticket(ticket):
             return await self._echo(self._probes, request, ticket, handshake)
-        # Probes give way to calls, and so do not count here.
+        # Calls never wait for probes, so those do not count here.
         if self.pending >= self._limits.pending or len(self._sockets) >= self._limits.sockets:
             raise Refusal(503, "too many sockets")
         # From here on the ticket is spent, whatever comes.
