@@ -49,8 +49,11 @@ class _Log:
         else:
             more = "".join(f" {name}={_quoted(value)}" for name, value in fields.items())
             line = f"{now} {_LEVELS[level]} {text}{more}"
-        with suppress(BrokenPipeError):  # Whoever reads the log may be gone; the tunnel is not.
+        try:
             print(line, file=sys.stderr, flush=True)  # noqa: T201
+        except BrokenPipeError:
+            # A Go program that writes to a closed stderr is ended by SIGPIPE, and so is this one.
+            os._exit(FAILED)
 
     def box(self, *rows: str) -> None:
         width = max(map(len, rows))

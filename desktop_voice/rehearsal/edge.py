@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -55,7 +56,6 @@ class Edge:
     async def start(self) -> None:
         """Listen on a free port."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_alpn_protocols(["http/1.1"])
         context.sni_callback = self._present
         await self._server.start(context)
 
@@ -84,23 +84,35 @@ class Edge:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while await self._exchange(reader, writer):
-                pass
+            stays = True
+            while stays:
+                request = await self._hear(reader, writer)
+                stays = request is not None and (
+                    await self._exchange(request, reader, writer) and not request.wants_close
+                )
         except (EOFError, ConnectionError, ValueError, ssl.SSLError):
             writer.transport.abort()
 
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Serve one request; return whether the connection stays for another."""
+    async def _hear(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Head | None:
+        """Read a request; refuse what is none, and whoever cannot know the way here."""
         try:
             request = await read_head(reader)
         except ValueError:
             await _send(writer, edge_page(400, "This is no HTTP request.", new_ray()))
-            return False
+            return None
         if not self._faults.resolves(request.host):
             writer.transport.abort()
-            return False
+            return None
         if request.get("expect"):
             await _send(writer, _CONTINUE)
+        return request
+
+    async def _exchange(
+        self, request: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Serve one request; return whether the connection can bear another."""
         if fault := self._faults.take(request.host, "slow"):
             await asyncio.sleep(fault.after_ms / 1000)
         delay_s = fault.after_ms / 1000 if fault else 0.0
@@ -187,6 +199,8 @@ async def _open(origin: str) -> Ends:
         OSError: It does not accept connections.
     """
     if origin.startswith("unix:"):
+        if sys.platform == "win32":
+            raise OSError("asyncio has no unix sockets on Windows")
         return await asyncio.open_unix_connection(
             origin.removeprefix("unix:"), limit=_HEAD_LIMIT_BYTES
         )

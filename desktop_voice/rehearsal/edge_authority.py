@@ -64,6 +64,7 @@ class EdgeAuthority:
         )
         certificate = self._certificate(host, kind).public_bytes(serialization.Encoding.PEM)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["http/1.1"])
         # Not deleted on close: on Windows nobody else can open it before that.
         with NamedTemporaryFile(dir=self._folder, suffix=".pem", delete=False) as file:
             file.write(key + certificate)

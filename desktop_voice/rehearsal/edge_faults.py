@@ -84,7 +84,8 @@ class EdgeFaults:
 
     def resolves(self, host: str) -> bool:
         """Whether the name can be resolved."""
-        return self.take(host, "unresolved") is None
+        unresolved = (fault.host for fault in self._faults if fault.kind == "unresolved")
+        return not any(name in ("", host) for name in unresolved)
 
     def _list_unresolved(self) -> None:
         names = [fault.host or "*" for fault in self._faults if fault.kind == "unresolved"]

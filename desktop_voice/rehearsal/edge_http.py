@@ -77,6 +77,11 @@ class Head:
         return "upgrade" in self.words("connection") and self.get("upgrade").lower() == "websocket"
 
     @property
+    def wants_close(self) -> bool:
+        """Whether a client wants no second request on this connection."""
+        return "close" in self.words("connection") or self.start.endswith("HTTP/1.0")
+
+    @property
     def is_chunked(self) -> bool:
         """Whether the body comes in chunks."""
         return "chunked" in self.words("transfer-encoding")
@@ -131,6 +136,9 @@ def to_origin(head: Head, client: str, ray: str) -> Head:
     """
     forwarded = ",".join(filter(None, (head.get("x-forwarded-for"), client)))
     upgrade = head.is_upgrade
+    head = replace(head, start=f"{head.method} {head.target} HTTP/1.1")
+    if head.is_chunked:
+        head = head.without(["content-length"])
     head = head.without(_HOP_BY_HOP | head.words("connection") | _ONLY_THE_EDGES).plus(
         ("Accept-Encoding", "br, gzip"),
         ("Cdn-Loop", "cloudflare; loops=1"),

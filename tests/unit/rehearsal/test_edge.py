@@ -426,6 +426,22 @@ async def test_a_proxy_may_drop_the_signature(lab: EdgeLab, app: FakeApp) -> Non
     assert not [name for name in meddled.headers if "signature" in name.lower()]
 
 
+async def _raw(lab: EdgeLab, raw: bytes) -> bytes:
+    """Send this over TLS; return everything until the edge hangs up."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1",
+        lab.data["edge"]["port"],
+        ssl=lab.way.ssl_context(),
+        server_hostname="a.example.com",
+    )
+    writer.write(raw)
+    try:
+        async with asyncio.timeout(WAIT_S):
+            return await reader.read()
+    finally:
+        writer.transport.abort()
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -437,13 +453,14 @@ async def test_a_proxy_may_drop_the_signature(lab: EdgeLab, app: FakeApp) -> Non
     ],
 )
 async def test_what_is_no_request_is_refused(lab: EdgeLab, raw: bytes) -> None:
-    context = lab.way.ssl_context()
-    port = lab.data["edge"]["port"]
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", port, ssl=context, server_hostname="a.example.com"
-    )
-    writer.write(raw)
-    async with asyncio.timeout(WAIT_S):
-        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
-    writer.transport.abort()
+    assert (await _raw(lab, raw)).startswith(b"HTTP/1.1 400")
     assert await lab.status("a.example.com") == 530
+
+
+@pytest.mark.parametrize("last", [b"HTTP/1.0\r\n", b"HTTP/1.1\r\nConnection: close\r\n"])
+async def test_who_wants_one_answer_gets_one(lab: EdgeLab, app: FakeApp, last: bytes) -> None:
+    host = (await lab.connected(app.origin)).host
+    app.on("/", "all")
+    request = b"GET / " + last + f"Host: {host}\r\n\r\n".encode()
+    answer = await _raw(lab, request * 2)
+    assert (answer.count(b"HTTP/1.1 200"), answer.endswith(b"\r\n\r\nall")) == (1, True)

@@ -77,7 +77,8 @@ async def test_what_fails_is_sent_again_as_often_as_the_carrier_does(app: FakeAp
 async def test_an_app_that_is_gone_is_no_answer(app: FakeApp) -> None:
     sender = Sender(app)
     sender.webhooks._tunnel.open(PUBLIC_BASE, "http://127.0.0.1:9")
-    assert (await sender.send(PUBLIC_BASE + "/x")).status == 0
+    reply = await sender.send(PUBLIC_BASE + "/x")
+    assert (reply.status, reply.why) == (0, "connection: refused")
     await sender.webhooks.close()
 
 
@@ -101,4 +102,6 @@ async def test_a_webhook_may_be_lost_on_the_way_there_or_back(app: FakeApp) -> N
     assert (await sender.send(url, attempts=4)).body == b"yes"
     assert [received.body for received in app.received] == [b"3", b"4"]
     assert [report["status"] for report in sender.reports] == [500, 0, 0, 200]
+    whys = [None, "fault: reset", "fault: lost_reply", None]
+    assert [report.get("why") for report in sender.reports] == whys
     await sender.webhooks.close()
