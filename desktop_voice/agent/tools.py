@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
@@ -54,6 +54,14 @@ class Tool(Protocol):
         """
 
 
+@runtime_checkable
+class ToolWithMemory(Protocol):
+    """A tool that must know what it did before in the same reply."""
+
+    def for_reply(self) -> Tool:
+        """Return the tool for one reply."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What became of a model's call of a tool.
@@ -71,6 +79,7 @@ class ToolBox:
     """The tools of one reply. Whatever a model asks of them, there is a result and no error."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
+        tools = [tool.for_reply() if isinstance(tool, ToolWithMemory) else tool for tool in tools]
         self._tools = {name: tool for tool in tools for name in (*tool.aliases, tool.name)}
         self.specs = tuple(ToolSpec(tool.name, tool.description, tool.parameters) for tool in tools)
         """What the model is told of them."""

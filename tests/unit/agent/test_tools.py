@@ -95,3 +95,27 @@ async def test_results_stand_in_the_order_of_the_calls_and_too_many_are_refused(
 def test_whatever_the_arguments_are_they_are_an_object_or_nothing(text: str) -> None:
     arguments = read_arguments(text)
     assert arguments is None or isinstance(arguments, dict)
+
+
+class Counter(Weather):
+    """A tool that knows how often it ran in this reply."""
+
+    name = "counter"
+
+    def __init__(self) -> None:
+        self._runs = 0
+
+    def for_reply(self) -> "Counter":
+        return Counter()
+
+    async def run(self, arguments: Mapping[str, Any]) -> str:
+        self._runs += 1
+        return str(self._runs)
+
+
+async def test_a_tool_remembers_within_one_reply_only() -> None:
+    counter = Counter()
+    for _reply in range(2):
+        box = ToolBox([counter])
+        for expected in ("1", "2"):
+            assert [r.text for r in await box.run([ToolCall("1", "counter", "")])] == [expected]
