@@ -84,6 +84,11 @@ class Brain:
         for model in self._models:
             await model.warm_up()
 
+    async def ready(self) -> None:
+        """Return once :meth:`recognise` takes no time to speak of."""
+        if self._recogniser is None:
+            await asyncio.to_thread(self._load)
+
     def recognise(self, text: str) -> IntentMatch | None:
         """Return the built-in intent behind ``text``, if there is one.
 
@@ -104,8 +109,7 @@ class Brain:
         little is left to the model, which can do nothing of the kind. The history is read, never
         written; whether ``text`` is its last turn already makes no difference.
         """
-        if self._recogniser is None:
-            await asyncio.to_thread(self._load)
+        await self.ready()
         match = self.recognise(text)
         handler = _handlers(manner).get(match.name) if match is not None else None
         if match is not None and handler is not None:

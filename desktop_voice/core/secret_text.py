@@ -87,30 +87,30 @@ def masked(text: str) -> str:
 _PHONE_NUMBER = "phone_number"
 _CARRIER_OF_TOKEN = ("twilio", "plivo")
 _MENTIONS = (
-    (_PHONE_NUMBER, r"\b(?:my|phone|from|the) numbers?\b|\bcalls from\b"),
+    (_PHONE_NUMBER, r"(?<![a-z])(?:my|phone|from|the) numbers?\b|\bcalls from\b"),
     (
         "twilio_account_sid",
-        r"\baccount[ _](?:s\.?[ _]?i\.?[ _]?d\b|said\b)|\baccountsid",
+        r"(?<![a-z])account[ _](?:s\.?[ _]?i\.?[ _]?d\b|said\b)|\baccountsid",
     ),
     (
         "telnyx_connection_id",
-        r"\b(?:connection|application|app)[ _](?:i\.? ?d\b|number)",
+        r"(?<![a-z])(?:connection|application|app)[ _](?:i\.? ?d\b|number)",
     ),
-    ("telnyx_public_key", r"\bpublic[ _]?key\b"),
-    ("plivo_auth_id", r"\b(?:auth|off|oath)[ _]?(?:i\.? ?d)\b"),
+    ("telnyx_public_key", r"(?<![a-z])public[ _]?key\b"),
+    ("plivo_auth_id", r"(?<![a-z])(?:auth|off|oath)[ _]?(?:i\.? ?d)\b"),
     (
         "cloudflare_tunnel_token",
-        r"\b(?:cloud ?flared?|tunnel)(?:'s)?[ _](?:tunnel[ _])?token\b",
+        r"(?<![a-z])(?:cloud ?flared?|tunnel)(?:'s)?[ _](?:tunnel[ _])?token\b",
     ),
     (
         "ngrok_authtoken",
-        r"\b(?:ngrok|en ?grok)(?:'s)?[ _](?:auth(?:entication)?[ _]?)?token\b",
+        r"(?<![a-z])(?:ngrok|en ?grok)(?:'s)?[ _](?:auth(?:entication)?[ _]?)?token\b",
     ),
-    ("openai_api_key", r"\bopen ?ai(?:'s)?[ _](?:api[ _]|a p i )?key\b"),
-    ("telnyx_api_key", r"\b(?:api|a\.? ?p\.? ?i\.?)[ _]?key\b"),
+    ("openai_api_key", r"(?<![a-z])open ?ai(?:'s)?[ _](?:api[ _]|a p i )?key\b"),
+    ("telnyx_api_key", r"(?<![a-z])(?:api|a\.? ?p\.? ?i\.?)[ _]?key\b"),
     (
         "auth_token",
-        r"\b(?:auth|authentication|authorization|off|oath|author)[ _]?token\b|\btoken\b",
+        r"(?<![a-z])(?:auth|authentication|authorization|off|oath|author)[ _]?token\b|\btoken\b",
     ),
 )
 

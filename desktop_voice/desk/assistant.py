@@ -18,7 +18,7 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.engines import Role
 from desktop_voice.core.events import StateChanged
-from desktop_voice.core.ports import DeviceChoice, EngineChoice
+from desktop_voice.core.ports import DeviceChoice, EngineChoice, PhoneSetUp
 from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
 
@@ -107,6 +107,11 @@ class DeskAssistant:
         """Let the language model at the desk use ``tools``. For the media loop only."""
         if self._desk is not None:
             self._desk.manner = replace(self._desk.manner, tools=tuple(tools))
+
+    def use_phone_setup(self, setup: PhoneSetUp) -> None:
+        """Let the owner set up the phone by talking. For the media loop only."""
+        if self._desk is not None:
+            self._desk.phone_setup.use(setup)
 
     @property
     def desk(self) -> DeskLoop | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import aclosing
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from desktop_voice.agent.discovery import find_local_models
 from desktop_voice.agent.history import History
 from desktop_voice.agent.intents.timers import announcement
 from desktop_voice.agent.manner import DESK
+from desktop_voice.agent.phone_setup.talk import SetUpTalk
 from desktop_voice.agent.reply import (
     Action,
     Call,
@@ -80,6 +82,8 @@ class Desk:
         self.manner = DESK
         """How the owner is answered; another one holds from the next turn on."""
         self.brain = Brain(settings.model, clock=clock, alarms=self._alarms, key_source=stored_key)
+        self.phone_setup = SetUpTalk(self.brain.recognise, lambda: self.brain.has_model, clock)
+        """Answers before the brain what is about setting the phone up."""
         self.room = EngineRoom()
         self._busy = asyncio.Lock()
         self._muting = asyncio.Lock()
@@ -150,9 +154,13 @@ class Desk:
         task.add_done_callback(self._on_done)
         return task
 
-    def answer(self, text: str, history: History) -> AsyncGenerator[ReplyPart, None]:
+    async def answer(self, text: str, history: History) -> AsyncGenerator[ReplyPart, None]:
         """Answer the owner, with the tools that the desk was given."""
-        return self.brain.answer(text, history, self.manner)
+        await self.brain.ready()
+        reply = self.phone_setup.answer(text, lambda: self.brain.answer(text, history, self.manner))
+        async with aclosing(reply) as parts:
+            async for part in parts:
+                yield part
 
     # --- set-up ---
 
@@ -211,6 +219,7 @@ class Desk:
             self.loop,
             settings.turns,
             self._history,
+            words=self.phone_setup,
         )
 
     def _new_mouth(self, settings: Settings) -> Mouth:

@@ -29,6 +29,7 @@ from desktop_voice.dialogue.fragments import (
     fragments_of,
     listening_failure,
     reply_failure,
+    spoken,
 )
 from desktop_voice.dialogue.interruption import InterruptionPolicy
 from desktop_voice.dialogue.lines.line import Line
@@ -36,6 +37,7 @@ from desktop_voice.dialogue.mouth import Mouth
 from desktop_voice.dialogue.overlap import Overlap, judge_overlap
 from desktop_voice.dialogue.overtalk import Overtalk
 from desktop_voice.dialogue.spoken_reply import Heard, ReplyWatch, SpokenReply, TurnSource
+from desktop_voice.dialogue.turn_words import MaskedWords, TurnWords
 
 _DUCKED_GAIN = 0.25
 
@@ -66,6 +68,7 @@ class CascadingPipeline:
         history: What was said before, if anything.
         policy: What may interrupt; None: what ``turns`` say for the desk.
         bridges_silence: Whether a word is said now and then while a reply is thought about.
+        words: What of the far end's words is seen; None: everything but keys.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class CascadingPipeline:
         *,
         policy: InterruptionPolicy | None = None,
         bridges_silence: bool = False,
+        words: TurnWords | None = None,
     ) -> None:
         self._line = line
         self._ear = ear
@@ -92,6 +96,7 @@ class CascadingPipeline:
             line, ear, policy or InterruptionPolicy.for_desk(turns), turns.stop_words
         )
         self._bridges_silence = bridges_silence
+        self._words = words or MaskedWords()
         self._history = history if history is not None else History()
         self._reply: SpokenReply | None = None
         self._unanswered = ""
@@ -286,7 +291,8 @@ class CascadingPipeline:
                 self._bus.publish(ev.SpeechStarted(self._line.id))
                 self._observer.on_trigger(Trigger.SPEECH_STARTED)
             case Partial(text):
-                self._bus.publish(ev.PartialTranscript(self._line.id, self._whole(text)))
+                shown = self._words.shown(self._whole(text))
+                self._bus.publish(ev.PartialTranscript(self._line.id, shown))
             case NothingSaid():
                 self._observer.on_trigger(Trigger.NOTHING_SAID)
             case Ended(text, last_voiced_s, stt_ms):
@@ -371,7 +377,8 @@ class CascadingPipeline:
 
     def _withdraw(self, reply: SpokenReply) -> None:
         """The speaker went on before the reply began: both parts are one turn."""
-        self._unanswered = reply.turn
+        self._unanswered = reply.said
+        self._words.withdrawn()
         self._history.remove_last_user()
         self._abandon(reply)
         self._bus.publish(ev.SpeechStarted(self._line.id))
@@ -382,9 +389,10 @@ class CascadingPipeline:
     def _respond(self, text: str, source: TurnSource, heard: Heard | None) -> None:
         if self._reply is not None:
             self._end_reply(self._reply)
-        self._bus.publish(ev.UserTurn(self._line.id, text, source))
-        self._history.add_user(text)
-        self._start(SpokenReply(text, heard, asked_s=self._now()))
+        turn = self._words.taken(text)
+        self._bus.publish(ev.UserTurn(self._line.id, turn, source))
+        self._history.add_user(turn)
+        self._start(SpokenReply(turn, heard, said=text, asked_s=self._now()))
 
     def _start(self, reply: SpokenReply) -> None:
         self._reply = reply
@@ -424,7 +432,7 @@ class CascadingPipeline:
 
     def _fragments(self, reply: SpokenReply) -> AsyncGenerator[Fragment, None]:
         if reply.is_announcement:
-            return _spoken(reply.turn)
+            return spoken(reply.turn)
         parts = self._brain.answer(reply.turn, self._history)
         if self._bridges_silence:
             parts = bridged(parts, lambda: self._line.now() - self.last_sound_s)
@@ -482,8 +490,6 @@ class CascadingPipeline:
         if text:
             self._bus.publish(ev.AssistantTurn(self._line.id, text, heard))
 
-    # --- helpers ---
-
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
@@ -492,7 +498,3 @@ class CascadingPipeline:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-async def _spoken(text: str) -> AsyncGenerator[Fragment, None]:
-    yield Fragment(text)

@@ -55,6 +55,11 @@ async def fragments_of(
                     bus.publish(ev.ErrorRaised.of(error))
 
 
+async def spoken(text: str) -> AsyncGenerator[Fragment, None]:
+    """Yield ``text`` as it is."""
+    yield Fragment(text)
+
+
 def _failure(error: Exception, code: str, what: str, do: str) -> ev.ErrorRaised:
     """Return the event that tells of ``error``; one that nobody foresaw is logged.
 

@@ -13,6 +13,7 @@ from desktop_voice.agent.manner import Answerer
 from desktop_voice.agent.reply import Action, EndCall
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
+from desktop_voice.core.secret_text import masked
 from desktop_voice.dialogue.clauses import speakable
 from desktop_voice.dialogue.fragments import fragments_of, reply_failure
 
@@ -73,8 +74,12 @@ class GatherPipeline:
         return self._thinking is not None
 
     def begin(self, text: str, source: Literal["voice", "keyboard", "dtmf"] = "voice") -> None:
-        """Take a turn of the far end; one that is still being thought about is given up."""
+        """Take a turn of the far end; one that is still being thought about is given up.
+
+        Keys in it are masked before anybody sees them.
+        """
         self._give_up()
+        text = masked(text)
         self._bus.publish(ev.UserTurn(self._line_id, text, source))
         self._history.add_user(text)
         self._thinking = asyncio.get_running_loop().create_task(self._reply_to(text))

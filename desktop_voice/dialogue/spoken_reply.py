@@ -33,6 +33,7 @@ class SpokenReply:
     Attributes:
         turn: The question; of an announcement the text itself.
         heard: Of a spoken question, how long it took to be understood.
+        said: The question as it was said, with keys in it; shown to nobody.
         is_announcement: Spoken by the assistant's own accord.
         is_protected: Nothing that the far end does cuts it.
         is_turn: Whether it belongs to the history.
@@ -49,6 +50,7 @@ class SpokenReply:
     is_announcement: bool = False
     is_protected: bool = False
     is_turn: bool = True
+    said: str = field(default="", repr=False)
     asked_s: float = 0.0
     speech: Speech = field(default_factory=Speech)
     actions: list[Action] = field(default_factory=list)

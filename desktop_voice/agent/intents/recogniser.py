@@ -11,16 +11,22 @@ from typing import Any
 
 import yaml
 
-from desktop_voice.agent.intents import arithmetic, call, timers, units
+from desktop_voice.agent.intents import arithmetic, call, phone_setup, timers, units
 from desktop_voice.agent.intents.numbers import ends_in_number
 
 MAX_CHARACTERS = 200
 READERS: Mapping[str, Callable[[str], object | None]] = MappingProxyType(
-    {**arithmetic.READERS, **call.READERS, **timers.READERS, **units.READERS}
+    {
+        **arithmetic.READERS,
+        **call.READERS,
+        **phone_setup.READERS,
+        **timers.READERS,
+        **units.READERS,
+    }
 )
 """Reads the words of a wildcard slot, by its name; None means that they do not belong there."""
 
-_OPEN_SLOTS = frozenset({"callee", "label"})
+_OPEN_SLOTS = frozenset({"callee", "callers", "label"})
 _LEAD = re.compile(
     r"(?:please|hey|hi|hello|okay|ok|oh|so|well|um|uh|erm|and|then|now|alright|all right|jarvis|"
     r"nabu|mycroft|alexa|computer|assistant|can you(?: please)?|could you(?: please)?|"

@@ -1,0 +1,1 @@
+"""Tests of setting the phone up by talking."""
