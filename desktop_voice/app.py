@@ -21,6 +21,7 @@ from desktop_voice.desk.assistant import DeskAssistant
 from desktop_voice.server.phone import Phone
 from desktop_voice.storage.paths import app_paths
 from desktop_voice.storage.settings_file import SettingsFile
+from desktop_voice.system.core_dumps import forbid_core_dumps
 from desktop_voice.system.logs import configure_logs, install_exception_hooks
 from desktop_voice.system.media_thread import MediaThread
 from desktop_voice.system.single_instance import SingleInstance
@@ -49,6 +50,7 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
             "There is no desktop here to open the window on.",
             "Start it on a desktop, or use “desktop-voice talk”, which needs none.",
         )
+    forbid_core_dumps()
     qt = QApplication(sys.argv[:1])
     paths = app_paths()
     instance = SingleInstance(str(paths.config))

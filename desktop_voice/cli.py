@@ -18,6 +18,7 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.event_json import event_to_json
 from desktop_voice.core.events import Event
+from desktop_voice.core.plain_text import plain
 
 _OWN_LINES = ("desk", "file")
 
@@ -94,7 +95,7 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 def _fail(error: DesktopVoiceError, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"type": "error", "code": error.code, "what": error.what, "do": error.do}))
-    print(f"{error.what}\n  → {error.do}  [{error.code}]", file=sys.stderr)
+    print(f"{plain(error.what)}\n  → {plain(error.do)}  [{error.code}]", file=sys.stderr)
     return 1
 
 
@@ -188,22 +189,22 @@ def print_event(event: Event) -> None:
         case ev.WakeHeard(phrase=phrase):
             print(f"Wake word: {phrase.replace('_', ' ')}")
         case ev.UserTurn(line=line, text=text):
-            print(f"{'You:' if line in _OWN_LINES else 'Caller:':11}{text}")
+            print(f"{'You:' if line in _OWN_LINES else 'Caller:':11}{plain(text)}")
         case ev.AssistantTurn(text=text, heard=heard):
-            print(f"Assistant: {text}")
+            print(f"Assistant: {plain(text)}")
             if heard != text:
-                print(f"           (heard: {heard})")
+                print(f"           (heard: {plain(heard)})")
         case ev.LatencyMeasured(first_audio_ms=first_audio_ms, stages=stages):
             parts = ", ".join(f"{stage.name} {stage.ms:.0f}" for stage in stages)
             print(f"           first audio {first_audio_ms:.0f} ms ({parts})")
         case ev.CallChanged(call=call):
-            print(f"Call:      {call.state} {call.reason.text} {call.detail}".rstrip())
+            print(f"Call:      {call.state} {call.reason.text} {plain(call.detail)}".rstrip())
         case ev.ErrorRaised(what=what, do=do, code=code):
-            print(f"Problem:   {what}\n           → {do}  [{code}]", file=sys.stderr)
+            print(f"Problem:   {plain(what)}\n           → {plain(do)}  [{code}]", file=sys.stderr)
         case ev.Notice(what=what, do=do):
-            print(f"Note:      {what} {do}".rstrip())
+            print(f"Note:      {plain(f'{what} {do}')}".rstrip())
         case ev.AlarmRang(text=text):
-            print(f"Alarm:     {text}")
+            print(f"Alarm:     {plain(text)}")
         case _:
             return
     sys.stdout.flush()

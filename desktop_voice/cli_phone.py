@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import CommandError
 from desktop_voice.core.events import Event
+from desktop_voice.core.plain_text import plain
 
 if TYPE_CHECKING:
     from desktop_voice.agent.brain import Brain
@@ -100,7 +101,7 @@ def _rehearse(options: argparse.Namespace) -> int:
 
     def report(data: dict[str, Any]) -> None:
         if data["type"] == "violation":
-            _print(as_json, data, f"Objection: {data['what']}")
+            _print(as_json, data, f"Objection: {plain(data['what'])}")
         elif data["type"] == "far_heard" and as_json:
             # What a recogniser makes of the synthetic voice is for tests, not for people.
             _print(as_json, data, "")
@@ -165,9 +166,11 @@ def _with_engines(
     from desktop_voice.storage.paths import app_paths
     from desktop_voice.storage.settings_file import SettingsFile
     from desktop_voice.storage.vault_secrets import stored_key
+    from desktop_voice.system.core_dumps import forbid_core_dumps
     from desktop_voice.system.logs import configure_logs
     from desktop_voice.system.media_thread import use_short_turns
 
+    forbid_core_dumps()
     paths = app_paths()
     settings_file = SettingsFile(paths.settings_file)
     settings = settings_file.current
@@ -223,7 +226,7 @@ def _call(options: argparse.Namespace) -> int:
         approve_at="terminal",
     )
     order = approval["order"]
-    words = f"{order['disclosure']} {order['message']}".strip()
+    words = plain(f"{order['disclosure']} {order['message']}")
     print(
         f"Call {display(order['number'])} from {display(order['own_number'])} through "
         f"{order['carrier'].title()},\n{order['mode']}, at most {order['soft_limit_s']} s, "
@@ -245,7 +248,8 @@ def _calls(options: argparse.Namespace) -> int:
             options.json,
             {"type": "call", **call},
             f"{call['id']}  {call['created_at'][:16]}  {call['direction']:8}  "
-            f"{call['number'] or 'withheld':16}  {call['state']:8}  {call['reason_text']}".rstrip(),
+            f"{plain(call['number']) or 'withheld':16}  {call['state']:8}  "
+            f"{plain(call['reason_text'])}".rstrip(),
         )
     return 0
 
@@ -256,14 +260,14 @@ def _hang_up(options: argparse.Namespace) -> int:
     if not options.all:
         app.hang_up(options.id)
     for call_id in ended:
-        _print(options.json, {"type": "hang_up", "id": call_id}, f"Hanging up {call_id}.")
+        _print(options.json, {"type": "hang_up", "id": call_id}, f"Hanging up {plain(call_id)}.")
     return 0
 
 
 def _transcript(options: argparse.Namespace) -> int:
     for line in _app().transcript(options.id):
         kind, who = _ROLES.get(line["role"], ("operator_turn", "You:"))
-        _print(options.json, {"type": kind, **line}, f"{who:11}{line['heard']}")
+        _print(options.json, {"type": kind, **line}, f"{who:11}{plain(line['heard'])}")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import getpass
 import json
 import os
@@ -204,9 +203,10 @@ def _vault() -> Vault:
     from desktop_voice.storage.paths import app_paths
     from desktop_voice.storage.vault import Vault
     from desktop_voice.storage.vault_keyring import system_keyring
+    from desktop_voice.system.core_dumps import forbid_core_dumps
     from desktop_voice.system.logs import configure_logs
 
-    _forbid_core_dumps()
+    forbid_core_dumps()
     paths = app_paths()
     configure_logs(paths.log_file, LogLevel.INFO)
     return Vault(paths.vault_file, system_keyring())
@@ -256,15 +256,6 @@ def _open_by_asking(vault: Vault, passphrase_fd: int | None) -> None:
 def _show_recovery_key(code: str) -> None:
     print(f"Recovery key: {code}")
     print("Write it down and keep it away from this machine. It is shown this once.")
-
-
-def _forbid_core_dumps() -> None:
-    """Keep the vault's key out of a core dump, where the system can be told so."""
-    if sys.platform != "win32":
-        import resource
-
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 # --- asking ---

@@ -15,8 +15,9 @@ from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import Call, CallMode, CarrierName, EndReason
 from desktop_voice.core.clock import Clock
-from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.errors import CommandError, PhoneError
 from desktop_voice.core.phone_settings import InboundPolicy, PipelineChoice
+from desktop_voice.core.setting_types import SHORT_TEXT_CHARS
 from desktop_voice.core.settings import Settings
 from desktop_voice.rehearsal.process import RehearsalProcess
 from desktop_voice.server.phone_service import Outside, PhoneService
@@ -44,7 +45,7 @@ class RehearsalPlan:
     Attributes:
         recordings: What the far end says, each file one turn; empty: a short script.
         uses_microphone: The far end is a person at this machine.
-        message: What is said first on an outgoing call.
+        message: What is said first; to somebody who calls, as long as a greeting may be.
     """
 
     carrier: CarrierName
@@ -84,8 +85,15 @@ async def rehearse(
     Raises:
         PhoneError: The call did not come about, did not end well (``REHEARSE-10``), or the carrier
             caught the app at something that no carrier accepts (``REHEARSE-11``).
-        CommandError: The carrier's process does not start.
+        CommandError: The carrier's process does not start, or the message is too long for a
+            greeting (``CLI-01``).
     """
+    if not plan.is_outbound and len(plan.message.strip()) > SHORT_TEXT_CHARS:
+        raise CommandError(
+            "CLI-01",
+            f"Somebody who calls is greeted with at most {SHORT_TEXT_CHARS} characters.",
+            "Shorten --message, or add --outbound.",
+        )
     over: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
     loop = asyncio.get_running_loop()
 

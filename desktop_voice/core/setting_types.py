@@ -13,4 +13,5 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True, frozen=True)
 
 
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+SHORT_TEXT_CHARS = 200
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=SHORT_TEXT_CHARS)]
