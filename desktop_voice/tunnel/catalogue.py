@@ -51,15 +51,21 @@ def make_tunnel(
                 CloudflaredBinary(folder, way, programs=programs),
                 folder,
                 hostname=hostname,
-                token=secret("cloudflare_tunnel_token") if hostname else "",
+                token=_usable(secret("cloudflare_tunnel_token")) if hostname else "",
                 protocol=tunnel.protocol,
                 may_fetch=may_fetch,
                 on_progress=on_progress,
             )
         case TunnelChoice.NGROK:
-            token = secret("ngrok_authtoken")
+            token = _usable(secret("ngrok_authtoken"))
             return Ngrok(folder, token=token, domain=tunnel.ngrok_domain, programs=programs)
         case TunnelChoice.TAILSCALE:
             return TailscaleFunnel(programs=programs)
         case TunnelChoice.NONE:
             return None
+
+
+def _usable(token: str) -> str:
+    """Return a token without the space around it; empty if it cannot be one at all."""
+    token = token.strip()
+    return token if token.isascii() and token.isprintable() and " " not in token else ""

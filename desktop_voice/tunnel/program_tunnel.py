@@ -92,6 +92,7 @@ class ProgramTunnel(ABC):
                     problem = await self._ended()
                     if attempt == _PORTS or not self._port_was_taken():
                         raise problem
+            self._log.forget()
             self._base = base
             return base
         except OSError as error:

@@ -64,6 +64,10 @@ class ProgramLog:
         _log.debug("tunnel_program_said", program=self._name, line=line)
         self._lines.append(line.lower())
 
+    def forget(self) -> None:
+        """Drop what was said: it explains nothing that happens from here on."""
+        self._lines.clear()
+
     def says(self, *words: str) -> bool:
         """Whether one line has all the ``words``, in any case."""
         return any(all(word.lower() in line for word in words) for line in self._lines)

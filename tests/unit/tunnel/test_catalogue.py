@@ -97,3 +97,24 @@ async def test_nothing_is_downloaded_unless_it_is_allowed(
     with pytest.raises(PhoneError) as caught:
         await tunnel.start("http://127.0.0.1:1")
     assert (caught.value.code, caught.value.do) == ("TUNNEL-01", "Download cloudflared.")
+
+
+@pytest.mark.parametrize(
+    "rubbish", ["", " \n", "a\0b", "cloudflared service install x", "schlüssel"]
+)
+async def test_what_can_be_no_token_is_refused_as_one(
+    rubbish: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for section in (
+        {"provider": "ngrok"},
+        {"provider": "cloudflared", "cloudflare_hostname": "a.example.com"},
+    ):
+        settings = Settings.model_validate({"tunnel": section})
+        tunnel = make_tunnel(
+            settings, lambda _name: rubbish, programs=None, cache=tmp_path, way=PublicWay()
+        )
+        assert tunnel is not None
+        with pytest.raises(PhoneError) as caught:
+            await tunnel.start("http://127.0.0.1:1")
+        assert caught.value.code == "TUNNEL-09"
