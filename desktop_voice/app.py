@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.clock import Clock, SystemClock
 from desktop_voice.core.errors import CommandError, DesktopVoiceError
-from desktop_voice.core.events import ErrorRaised, SettingChanged
+from desktop_voice.core.events import ErrorRaised, SettingChanged, SettingsWanted
 from desktop_voice.desk.assistant import DeskAssistant
 from desktop_voice.server.phone import Phone
 from desktop_voice.storage.paths import app_paths
@@ -79,7 +79,8 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
 
     async def serve_phone() -> None:
         """Start the phone on the desk's engines once they are loaded."""
-        from desktop_voice.server.phone_service import Outside, PhoneService
+        from desktop_voice.server.outside import outside
+        from desktop_voice.server.phone_service import PhoneService
         from desktop_voice.telephony.voice_call import VoiceCall
 
         room, brain = await assistant.voice()
@@ -90,8 +91,10 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
             database=paths.calls_file,
             room=room,
             brain=brain,
-            outside=Outside(vault.secret),
+            outside=outside(vault.secret, os.environ),
             local_api_file=paths.local_api_file,
+            numbers_file=paths.numbers_file,
+            programs=paths.cache,
         )
         await phone.serve(service)
         assistant.use_tools([VoiceCall(service.actions)])
@@ -154,7 +157,13 @@ async def _serve(
         change = shell.window.settings.change
         loop.call_soon_threadsafe(change, event.section, event.field, event.value)
 
-    unsubscribe = bus.on(SettingChanged, keep_setting)
+    def keep_settings(event: SettingsWanted) -> None:
+        loop.call_soon_threadsafe(shell.window.settings.change_all, event.changes)
+
+    unsubscribe = (
+        bus.on(SettingChanged, keep_setting),
+        bus.on(SettingsWanted, keep_settings),
+    )
     media = MediaThread()
 
     def tell_failure(code: str, who: str, running: Future[None]) -> None:
@@ -178,7 +187,8 @@ async def _serve(
         calling.add_done_callback(partial(tell_failure, "PHONE-00", "phone"))
         await quit_wanted.wait()
     finally:
-        unsubscribe()
+        for end in unsubscribe:
+            end()
         shell.window.hide()
         media.stop(close, _CLOSE_TIMEOUT_S)
     return 0

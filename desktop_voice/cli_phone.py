@@ -123,7 +123,8 @@ def _rehearse(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from desktop_voice.core.clock import SystemClock
-    from desktop_voice.server.phone_service import Outside, PhoneService
+    from desktop_voice.server.outside import Outside
+    from desktop_voice.server.phone_service import PhoneService
     from desktop_voice.storage.paths import app_paths
     from desktop_voice.storage.vault_secrets import stored_key
 

@@ -20,7 +20,8 @@ from desktop_voice.core.phone_settings import InboundPolicy, PipelineChoice
 from desktop_voice.core.setting_types import SHORT_TEXT_CHARS
 from desktop_voice.core.settings import Settings
 from desktop_voice.rehearsal.process import RehearsalProcess
-from desktop_voice.server.phone_service import Outside, PhoneService
+from desktop_voice.server.outside import Outside
+from desktop_voice.server.phone_service import PhoneService
 from desktop_voice.speech.engine_room import EngineRoom
 
 PUBLIC_BASE = "https://rehearsal.localhost"
@@ -46,6 +47,9 @@ class RehearsalPlan:
         recordings: What the far end says, each file one turn; empty: a short script.
         uses_microphone: The far end is a person at this machine.
         message: What is said first; to somebody who calls, as long as a greeting may be.
+
+    Raises:
+        CommandError: It is longer (``CLI-01``).
     """
 
     carrier: CarrierName
@@ -55,6 +59,14 @@ class RehearsalPlan:
     recordings: tuple[Path, ...] = ()
     uses_microphone: bool = False
     message: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.is_outbound and len(self.message.strip()) > SHORT_TEXT_CHARS:
+            raise CommandError(
+                "CLI-01",
+                f"Somebody who calls is greeted with at most {SHORT_TEXT_CHARS} characters.",
+                "Shorten --message, or add --outbound.",
+            )
 
 
 async def rehearse(
@@ -85,15 +97,8 @@ async def rehearse(
     Raises:
         PhoneError: The call did not come about, did not end well (``REHEARSE-10``), or the carrier
             caught the app at something that no carrier accepts (``REHEARSE-11``).
-        CommandError: The carrier's process does not start, or the message is too long for a
-            greeting (``CLI-01``).
+        CommandError: The carrier's process does not start.
     """
-    if not plan.is_outbound and len(plan.message.strip()) > SHORT_TEXT_CHARS:
-        raise CommandError(
-            "CLI-01",
-            f"Somebody who calls is greeted with at most {SHORT_TEXT_CHARS} characters.",
-            "Shorten --message, or add --outbound.",
-        )
     over: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
     loop = asyncio.get_running_loop()
 
@@ -199,7 +204,7 @@ def _settings(settings: Settings, plan: RehearsalPlan, own_number: str) -> Setti
     return Settings.model_validate(data)
 
 
-def _far_end(plan: RehearsalPlan) -> dict[str, object]:
+def _far_end(plan: RehearsalPlan) -> dict[str, Any]:
     if plan.uses_microphone:
         return {"kind": "microphone"}
     if plan.recordings:

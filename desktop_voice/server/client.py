@@ -43,6 +43,18 @@ class LocalApiClient:
         """Return how each carrier's account is."""
         return list(self._ask("GET", "telephony/health")["carriers"])
 
+    def set_up(self, wish: Json) -> None:
+        """Begin to make the number work; :meth:`reach` tells how it goes."""
+        self._ask("POST", "setup", wish)
+
+    def check_reach(self) -> None:
+        """Begin to look at every hop; :meth:`reach` tells how it goes."""
+        self._ask("POST", "reach/check")
+
+    def reach(self) -> Json:
+        """Return how callers get through; ``is_busy`` while a set-up or a look is under way."""
+        return self._ask("GET", "reach")
+
     def calls(self) -> list[Json]:
         """Return the live calls."""
         return list(self._ask("GET", "calls")["calls"])

@@ -7,7 +7,7 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
@@ -26,6 +26,7 @@ from desktop_voice.server.local_address import HELLO_PATH, LocalAddress
 from desktop_voice.server.local_json import Json, approval_json, call_json, error_json, line_json
 from desktop_voice.server.refusal import Refusal
 from desktop_voice.server.routes import comes_from_a_page
+from desktop_voice.server.set_up_api import Route
 from desktop_voice.server.strict_json import read_object
 from desktop_voice.telephony.carriers.carrier import Health
 
@@ -67,6 +68,11 @@ class _Asked:
         self.query = query
         self._body = body
 
+    @property
+    def body(self) -> Json:
+        """The whole body."""
+        return self._body
+
     def text(self, name: str, most: int, default: str | None = None) -> str:
         """Return a text of the body, up to ``most`` characters long."""
         value = self._body.get(name, default)
@@ -89,10 +95,23 @@ class LocalApi:
     dialled only after an approval: in the window, or, when the order was made to be approved at
     the terminal, by the command that shows it and repeats its digest. Orders of the assistant can
     never be approved here. Used on the media loop.
+
+    Args:
+        actions: What may be done with calls.
+        services: What else it tells of.
+        file: Where commands find it.
+        clock: The time.
+        routes: What is served besides.
     """
 
     def __init__(
-        self, actions: CallActions, services: VoiceServices, *, file: Path, clock: Clock
+        self,
+        actions: CallActions,
+        services: VoiceServices,
+        *,
+        file: Path,
+        clock: Clock,
+        routes: Sequence[Route] = (),
     ) -> None:
         self._actions = actions
         self._services = services
@@ -117,6 +136,7 @@ class LocalApi:
                 ("GET", "history", self._history),
                 ("GET", f"approvals/{_ID}", self._preview),
                 ("POST", f"approvals/{_ID}", self._settle),
+                *((method, path, _answered_by(answer)) for method, path, answer in routes),
             )
         ]
 
@@ -265,15 +285,7 @@ class LocalApi:
         return 200, {"hung_up": [asked.id]}
 
     async def _hang_up_all(self, _asked: _Asked) -> _Answer:
-        ids = [call.id for call in await self._actions.live_calls()]
-        results = await asyncio.gather(
-            *(self._actions.hang_up(each) for each in ids), return_exceptions=True
-        )
-        for result in results:
-            # One that was over by then is as good as hung up.
-            if isinstance(result, BaseException) and getattr(result, "code", "") != "PHONE-11":
-                raise result
-        return 200, {"hung_up": ids}
+        return 200, {"hung_up": await self._actions.hang_up_all()}
 
     async def _transcript(self, asked: _Asked) -> _Answer:
         lines = await self._actions.transcript(asked.id)
@@ -295,6 +307,13 @@ class LocalApi:
             for key, approval in self._at_terminal.items()
             if approval.expires_at > now
         }
+
+
+def _answered_by(answer: Callable[[Json], Awaitable[Json]]) -> _Do:
+    async def do(asked: _Asked) -> _Answer:
+        return 200, await answer(asked.body)
+
+    return do
 
 
 async def _read_json(request: web.BaseRequest, most_bytes: int) -> Json:

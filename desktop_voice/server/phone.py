@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import structlog
 
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.calls import Call, CallMode, EndReason, TranscriptLine
+from desktop_voice.core.calls import Call, CallMode, CarrierName, EndReason, TranscriptLine
 from desktop_voice.core.errors import PhoneError
-from desktop_voice.core.events import CallChanged, CallRequested, ErrorRaised, HangUpRequested
+from desktop_voice.core.events import (
+    CallChanged,
+    CallRequested,
+    ErrorRaised,
+    HangUpRequested,
+    ReachChanged,
+)
+from desktop_voice.core.reach import Fix, NumberChoice, Reach, ReachState, SetUpWish
 from desktop_voice.core.settings import Settings
+from desktop_voice.server.set_up import SetUp
 from desktop_voice.telephony.failures import as_error
 
 if TYPE_CHECKING:
@@ -53,9 +61,11 @@ class Phone:
         self._service: PhoneService | None = None
         self._rehearsing: list[PhoneService] = []
         self._calls: dict[str, Call] = {}
+        self._reach = Reach()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unsubscribe = [
             bus.on(CallChanged, self._on_call),
+            bus.on(ReachChanged, self._on_reach),
             bus.on(CallRequested, self._on_wish),
             bus.on(HangUpRequested, lambda _event: self.hang_up_all()),
         ]
@@ -166,6 +176,37 @@ class Phone:
 
         self._do(run)
 
+    @property
+    def reach(self) -> Reach:
+        """How callers get through, as last published."""
+        return self._reach
+
+    def numbers(self, carrier: CarrierName) -> Future[list[NumberChoice]]:
+        """The voice numbers of the account whose keys are in the vault."""
+        return self._ask(lambda phone: SetUp(phone).numbers(carrier))
+
+    def set_up(self, wish: SetUpWish) -> Future[Reach]:
+        """Make the number work as ``wish`` says."""
+
+        async def run(service: PhoneService) -> Reach:
+            reach = await SetUp(service).set_up(wish)
+            if wish.rehearses and reach.state is ReachState.READY:
+                self.rehearse(wish.carrier)
+            return reach
+
+        return self._ask(run)
+
+    def check_reach(self) -> None:
+        """Look at every hop again."""
+        self._do(lambda phone: phone.reach.examine())
+
+    def repair(self, fix: Fix) -> None:
+        """Do what the button beside a hop says, where that needs nothing of the user."""
+        if fix is Fix.REHEARSE:
+            self._do(lambda phone: self._rehearse_as_set_up(phone))
+        else:
+            self._do(lambda phone: SetUp(phone).repair(fix))
+
     def apply_settings(self, settings: Settings) -> None:
         """Use ``settings`` for new calls from now on."""
         if self._service is not None:
@@ -196,6 +237,12 @@ class Phone:
         self._do(
             lambda phone: phone.actions.request_call(event.callee, mode, event.message, "assistant")
         )
+
+    def _on_reach(self, event: ReachChanged) -> None:
+        self._reach = event.reach
+
+    async def _rehearse_as_set_up(self, service: PhoneService) -> None:
+        self.rehearse(service.settings.phone.carrier.value)
 
     def _of(self, call_id: str, service: PhoneService) -> PhoneService:
         """Return the phone that has a call: ``service``, or one that rehearses."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,9 +20,15 @@ from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.core.phone_settings import CarrierChoice, InboundPolicy
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.settings import SettingChange, Settings
+from desktop_voice.reach.ground import Ground, no_carrier
+from desktop_voice.reach.probe_office import ProbeOffice
+from desktop_voice.reach.service import ReachService
 from desktop_voice.server.local_api import LocalApi
+from desktop_voice.server.outside import Outside
 from desktop_voice.server.public import PublicServer
+from desktop_voice.server.set_up import SetUp
+from desktop_voice.server.set_up_api import SetUpApi
 from desktop_voice.speech.engine_room import EngineRoom
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.addresses import webhook_path
@@ -32,32 +37,22 @@ from desktop_voice.telephony.carriers.catalogue import make_carrier
 from desktop_voice.telephony.manager import CallManager
 from desktop_voice.telephony.reconcile import reconcile
 from desktop_voice.telephony.turn_engine import TurnEngines
+from desktop_voice.tunnel.catalogue import make_tunnel
+from desktop_voice.tunnel.tunnel import Tunnel
 
 _log = structlog.get_logger()
 
 
+_CANNOT_TALK = PhoneError(
+    "PHONE-15",
+    "This machine cannot hear or speak on calls; only the carrier's own voice works.",
+    "See the engines in Settings > Speech, or run “desktop-voice doctor”.",
+)
 _NO_COMMANDS = ev.ErrorRaised(
     "LOCAL-05",
     "Commands such as “desktop-voice call” cannot reach this app.",
     "Check that the data folder can be written to, then start the app again.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What of the outer world may be another one: the rehearsal's.
-
-    Attributes:
-        secret: Returns the vault's entry of a name; called in a worker thread.
-        api_bases: Where carriers are asked instead of at their own address.
-        port: The listener's port instead of the settings'; 0 is any free one.
-        is_rehearsal: Whether this phone says nothing of how the user's own phone is.
-    """
-
-    secret: Callable[[str], str]
-    api_bases: Mapping[CarrierName, str] = field(default_factory=dict)
-    port: int | None = None
-    is_rehearsal: bool = False
 
 
 class PhoneService:
@@ -68,6 +63,9 @@ class PhoneService:
         room: Engines that are shared with the desk; whoever made them closes them.
         brain: What answers; shared, too.
         local_api_file: Where commands find this phone; None: they do not.
+        numbers_file: Where it is kept what stood at numbers before; None: this phone keeps no way
+            in by itself.
+        programs: Where a tunnel's program is kept once it was fetched.
     """
 
     def __init__(
@@ -81,8 +79,11 @@ class PhoneService:
         brain: Brain,
         outside: Outside,
         local_api_file: Path | None = None,
+        numbers_file: Path | None = None,
+        programs: Path | None = None,
     ) -> None:
         self._settings = settings
+        self._programs_folder = programs or database.parent
         self._room = room
         self._local_api_file = local_api_file
         self._local_api: LocalApi | None = None
@@ -95,11 +96,15 @@ class PhoneService:
         self._store: CallStore | None = None
         self._manager: CallManager | None = None
         self._server: PublicServer | None = None
-        self._retired: list[Carrier] = []
         self._carrier: Carrier | None = None
+        self._no_carrier: DesktopVoiceError = no_carrier()
+        self._retired: list[Carrier] = []
+        self._probes = ProbeOffice(clock)
+        self._reach = self._make_reach(numbers_file) if numbers_file is not None else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._tidying: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
+        self._parts = AsyncExitStack()
 
     @property
     def actions(self) -> CallManager:
@@ -116,6 +121,26 @@ class PhoneService:
     def port(self) -> int:
         """Where the public listener is; 0 while it is not."""
         return self._server.port if self._server is not None else 0
+
+    @property
+    def reach(self) -> ReachService:
+        """The way in.
+
+        Raises:
+            PhoneError: This phone keeps none.
+        """
+        if self._reach is None:
+            raise no_carrier()
+        return self._reach
+
+    @property
+    def carrier(self) -> Carrier | None:
+        """The account in use; None: none can be used."""
+        return self._carrier
+
+    def secret(self, name: str) -> str:
+        """Return the vault's entry of a name; blocks, so it belongs in a worker thread."""
+        return self._outside.secret(name)
 
     @property
     def room(self) -> EngineRoom:
@@ -158,20 +183,33 @@ class PhoneService:
             engines=self._engines,
         )
         if self._local_api_file is not None:
+            api = SetUpApi(SetUp(self)) if self._reach is not None else None
             self._local_api = LocalApi(
-                self._manager, self, file=self._local_api_file, clock=self._clock
+                self._manager,
+                self,
+                file=self._local_api_file,
+                clock=self._clock,
+                routes=api.routes if api is not None else (),
             )
+            if api is not None:
+                self._parts.push_async_callback(api.close)
             try:
                 await self._local_api.start()
             except OSError:
                 _log.exception("local api cannot listen")
                 self._bus.publish(_NO_COMMANDS)
         await self._use_carrier()
+        if self._reach is not None:
+            self._parts.callback(self._bus.on(ev.CallChanged, self._on_call))
+            self._reach.start()
 
     async def apply(self, settings: Settings) -> None:
         """Use ``settings`` for new calls; live calls keep theirs."""
         async with self._changing:
-            before, self._settings = self._settings, settings
+            before = self._settings
+            if self._reach is not None and _number_of(before) != _number_of(settings):
+                await self._reach.give_back()
+            self._settings = settings
             self.actions.apply(settings)
             if self._server is not None:
                 self._server.apply_settings(settings.server)
@@ -180,9 +218,11 @@ class PhoneService:
                 settings.phone.language,
             ):
                 await self._use_carrier()
-            elif before.phone.public_url != settings.phone.public_url:
+            elif self._reach is None and before.phone.public_url != settings.phone.public_url:
                 self.set_public_base(settings.phone.public_url)
                 self._tell_status()
+            if self._reach is not None:
+                await self._reach.apply(before, settings)
             if before.inbound.policy != settings.inbound.policy:
                 self._tell_status()
 
@@ -190,6 +230,26 @@ class PhoneService:
         """Use the vault's keys as they are now."""
         async with self._changing:
             await self._use_carrier()
+            if self._reach is not None:
+                self._reach.keys_changed()
+
+    async def change(self, *changes: SettingChange) -> None:
+        """Use other settings from now on, and have them kept.
+
+        Raises:
+            pydantic.ValidationError: A value is outside its limits.
+        """
+        if changes:
+            await self.apply(self._settings.with_values(changes))
+            self._bus.publish(ev.SettingsWanted(changes))
+
+    async def account(self, name: CarrierName) -> Carrier:
+        """Return an account of its own, with the vault's keys; whoever asked closes it.
+
+        Raises:
+            PhoneError: A key is missing, or has the wrong form.
+        """
+        return await asyncio.to_thread(self._make_carrier, name)
 
     async def test_key(self, name: str) -> str:
         """Try the account that the vault's entry ``name`` belongs to; return how it is, in words.
@@ -200,7 +260,7 @@ class PhoneService:
         owner = next((one for one in CarrierName if name.startswith(f"{one}_")), None)
         if owner is None:
             return "There is no test for this key yet."
-        carrier = await asyncio.to_thread(self._make_carrier, owner)
+        carrier = await self.account(owner)
         try:
             health = await carrier.health()
         finally:
@@ -210,8 +270,11 @@ class PhoneService:
         return health.text
 
     async def close(self) -> None:
-        """Hang up, stop listening, close the store; one that fails does not keep the others."""
-        async with AsyncExitStack() as parts:
+        """Hang up, give the number back, stop listening, close the store.
+
+        One that fails does not keep the others.
+        """
+        async with self._parts as parts:
             if self._store is not None:
                 parts.push_async_callback(self._store.close)
             for carrier in (*self._retired, *([self._carrier] if self._carrier else [])):
@@ -220,6 +283,8 @@ class PhoneService:
                 parts.push_async_callback(self._server.close)
             if self._local_api is not None:
                 parts.push_async_callback(self._local_api.close)
+            if self._reach is not None:
+                parts.push_async_callback(self._reach.close)
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -264,11 +329,7 @@ class PhoneService:
         """
         carrier = self._carrier
         if carrier is None:
-            raise PhoneError(
-                "PHONE-01",
-                "No phone carrier is set up.",
-                "Choose one in Settings > Phone, and put its keys in the vault.",
-            )
+            raise no_carrier()
         for own in await carrier.numbers():
             if own.number == number:
                 path = webhook_path(carrier.name)
@@ -290,10 +351,7 @@ class PhoneService:
 
     async def _use_carrier(self) -> None:
         """Make the chosen carrier's account ready, and listen for it."""
-        old, self._carrier = self._carrier, None
-        if old is not None:
-            # Live calls still need it.
-            self._retired.append(old)
+        old, self._carrier, self._no_carrier = self._carrier, None, no_carrier()
         choice = self._settings.phone.carrier
         if choice is not CarrierChoice.NONE:
             name = CarrierName(choice.value)
@@ -301,14 +359,24 @@ class PhoneService:
                 self._carrier = await asyncio.to_thread(self._make_carrier, name)
                 await self._listen()
             except DesktopVoiceError as error:
+                self._no_carrier = error
                 self._tell(error)
         self.actions.use(self._carrier)
+        if old is not None:
+            self._retired.append(old)
+            self._spawn(self._retire(old))
         self._tell_status()
         if self._carrier is not None:
             if self._tidying is not None:
                 # It asks with the keys of before.
                 self._tidying.cancel()
             self._tidying = self._spawn(self._tidy_up())
+
+    async def _retire(self, old: Carrier) -> None:
+        """Forget an account's keys once no call needs them any more."""
+        await self.actions.unused(old)
+        self._retired.remove(old)
+        await old.close()
 
     def _make_carrier(self, name: CarrierName) -> Carrier:
         return make_carrier(
@@ -319,13 +387,66 @@ class PhoneService:
             language=self._settings.phone.language,
         )
 
-    async def _listen(self) -> None:
+    async def _listen(self) -> int:
+        """Listen, if not yet; return the port."""
+        if self._server is None:
+            settings = self._settings.server
+            server = PublicServer(
+                self.actions, settings=settings, clock=self._clock, probes=self._probes
+            )
+            await server.start(self._outside.port)
+            self._server = server
+            if self._reach is None:
+                server.set_public_base(self._settings.phone.public_url)
+        return self._server.port
+
+    # --- the way in ---
+
+    def _make_reach(self, numbers_file: Path) -> ReachService:
+        ground = Ground(
+            settings=lambda: self._settings,
+            carrier=self._chosen_carrier,
+            listen=self._listen,
+            use_base=self._use_base,
+            make_tunnel=self._make_tunnel,
+            engines=self._engines_problem,
+            publish=self._bus.publish,
+        )
+        return ReachService(
+            ground, memory_file=numbers_file, office=self._probes, way=self._outside.way
+        )
+
+    def _chosen_carrier(self) -> Carrier:
+        if self._carrier is None:
+            raise self._no_carrier
+        return self._carrier
+
+    def _use_base(self, base: str, is_own_tunnel: bool) -> None:
         if self._server is not None:
-            return
-        server = PublicServer(self.actions, settings=self._settings.server, clock=self._clock)
-        await server.start(self._outside.port)
-        server.set_public_base(self._settings.phone.public_url)
-        self._server = server
+            self._server.set_public_base(base, via_own_tunnel=is_own_tunnel)
+        self._tell_status()
+
+    def _make_tunnel(self, may_fetch: bool) -> Tunnel | None:
+        return make_tunnel(
+            self._settings,
+            self._outside.secret,
+            programs=self._outside.programs,
+            cache=self._programs_folder,
+            way=self._outside.way,
+            may_fetch=may_fetch,
+            on_progress=self._on_progress,
+        )
+
+    def _on_progress(self, done_bytes: int, total_bytes: int) -> None:
+        self._bus.publish(ev.DownloadProgress("cloudflared", done_bytes, total_bytes))
+
+    def _engines_problem(self) -> DesktopVoiceError | None:
+        engines = self._room.engines
+        return None if engines.can_hear and engines.tts is not None else _CANNOT_TALK
+
+    def _on_call(self, event: ev.CallChanged) -> None:
+        if self._reach is not None and self.knows(event.call.id):
+            self._reach.note_call(event.call)
 
     async def _tidy_up(self) -> None:
         if self._store is None:
@@ -361,6 +482,10 @@ class PhoneService:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("phone service task failed", exc_info=error)
+
+
+def _number_of(settings: Settings) -> tuple[str, str]:
+    return settings.phone.carrier, settings.phone.number
 
 
 def _pcm_of(wav: bytes) -> Pcm:

@@ -46,6 +46,11 @@ class AppPaths:
         return self.data / "calls" / "calls.db"
 
     @property
+    def numbers_file(self) -> Path:
+        """What stood at phone numbers before their calls came here."""
+        return self.data / "calls" / "numbers.json"
+
+    @property
     def vault_file(self) -> Path:
         """The encrypted file with the keys; its backup and its lock stand beside it."""
         return self.data / "vault" / "keys.vault"

@@ -31,7 +31,8 @@ from desktop_voice.core.calls import CallMode, CarrierName
 from desktop_voice.core.clock import SystemClock
 from desktop_voice.core.event_json import event_to_json
 from desktop_voice.core.settings import Settings
-from desktop_voice.server.phone_service import Outside, PhoneService
+from desktop_voice.server.outside import Outside
+from desktop_voice.server.phone_service import PhoneService
 from desktop_voice.speech.engine_room import EngineRoom
 from tests.helpers.phone_lab import lab_settings
 

@@ -17,7 +17,8 @@ from desktop_voice.core.calls import Call, CallMode, CarrierName
 from desktop_voice.core.clock import SystemClock
 from desktop_voice.core.settings import Settings
 from desktop_voice.rehearsal.process import RehearsalProcess
-from desktop_voice.server.phone_service import Outside, PhoneService
+from desktop_voice.server.outside import Outside
+from desktop_voice.server.phone_service import PhoneService
 from desktop_voice.speech.engine_room import EngineRoom
 
 E = TypeVar("E", bound=ev.Event)

@@ -25,7 +25,8 @@ from desktop_voice.core.calls import Call, CallMode, CarrierName, Direction, Tra
 from desktop_voice.core.clock import SystemClock
 from desktop_voice.core.settings import Settings
 from desktop_voice.rehearsal.process import RehearsalProcess
-from desktop_voice.server.phone_service import Outside, PhoneService
+from desktop_voice.server.outside import Outside
+from desktop_voice.server.phone_service import PhoneService
 from desktop_voice.speech.engine_room import EngineRoom
 from tests.helpers.phone_lab import FAR_NUMBER, lab_settings
 from tests.helpers.proxy import Got, Headers, Pass, Sent, post, proxy

@@ -22,7 +22,8 @@ from desktop_voice.core.calls import CallState, CarrierName, EndReason
 from desktop_voice.core.clock import SystemClock
 from desktop_voice.core.errors import AudioError, PhoneError, StoreError
 from desktop_voice.core.settings import Settings
-from desktop_voice.server.phone_service import Outside, PhoneService
+from desktop_voice.server.outside import Outside
+from desktop_voice.server.phone_service import PhoneService
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import Carrier
 from tests.helpers.call_lab import BASE, ScriptedRoom

@@ -1,0 +1,46 @@
+"""The ground that reach stands on: what the phone lends it, and whom it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.events import Event
+from desktop_voice.core.settings import Settings
+from desktop_voice.telephony.carriers.carrier import Carrier
+from desktop_voice.tunnel.tunnel import Tunnel
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Services of the phone; all are used on the media loop.
+
+    Attributes:
+        settings: The settings in use.
+        carrier: Returns the carrier in use. Raises DesktopVoiceError: why there is none.
+        listen: Makes the listener listen and returns its port. Raises PhoneError.
+        use_base: Makes the listener answer for a public base (or none); the flag says whether
+            requests come through a cloudflared of our own.
+        make_tunnel: Makes a tunnel as the settings say, or None if they want none; with True it
+            may fetch its program. Raises PhoneError.
+        engines: Returns what keeps calls from being answered, or None.
+        publish: Tells everybody.
+    """
+
+    settings: Callable[[], Settings]
+    carrier: Callable[[], Carrier]
+    listen: Callable[[], Awaitable[int]]
+    use_base: Callable[[str, bool], None]
+    make_tunnel: Callable[[bool], Tunnel | None]
+    engines: Callable[[], DesktopVoiceError | None]
+    publish: Callable[[Event], None]
+
+
+def no_carrier() -> PhoneError:
+    """Nobody could be called through, or call."""
+    return PhoneError(
+        "PHONE-01",
+        "No phone carrier is set up.",
+        "Choose one in Settings > Phone, and put its keys in the vault.",
+    )

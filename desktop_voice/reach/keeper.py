@@ -1,0 +1,149 @@
+"""The keeper of a number's webhook: points it here, gives it back, and loses nothing over it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import structlog
+
+from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.phone_settings import AwayChoice, AwaySettings
+from desktop_voice.reach.memory import WebhookMemory
+from desktop_voice.telephony.addresses import webhook_path
+from desktop_voice.telephony.carriers.carrier import Carrier, NumberWebhook, OwnNumber
+
+_log = structlog.get_logger()
+
+
+class NumberKeeper:
+    """Used on the media loop.
+
+    What stood at a number is on the disk before anything is changed at the carrier, so that it
+    can be given back after a crash as well. An address of this app's own, left over from a crash,
+    is never taken for what stood there.
+    """
+
+    def __init__(self, memory: WebhookMemory) -> None:
+        self._memory = memory
+
+    def is_kept(self, carrier: Carrier, number: str) -> bool:
+        """Whether the user has had this number's calls sent here."""
+        return self._memory.before(carrier.name, number) is not None
+
+    def keeps(self, carrier: Carrier, chosen: str) -> bool:
+        """Whether the user has had calls sent here: of the number chosen, or of any if none is."""
+        numbers = self._memory.numbers(carrier.name)
+        return chosen in numbers if chosen else bool(numbers)
+
+    async def points_to(self, carrier: Carrier, number: OwnNumber, base: str) -> bool:
+        """Ask the carrier whether the number's calls come to ``base``. Raises PhoneError."""
+        return (await carrier.webhook(number)).url == own_address(carrier, base)
+
+    async def point(
+        self,
+        carrier: Carrier,
+        number: OwnNumber,
+        base: str,
+        away: AwaySettings,
+        *,
+        takes_over: bool = False,
+    ) -> None:
+        """Send the number's calls to ``base``, and read back that they go there.
+
+        Args:
+            carrier: Whose number it is.
+            number: Which.
+            base: The public address.
+            away: Where the carrier turns to while the address does not answer.
+            takes_over: Take the number from what has it now, once the user has said so.
+
+        Raises:
+            PhoneError: The carrier refused, does not keep what it was told (``REACH-20``), or
+                what stands there now cannot be remembered (``REACH-21``).
+        """
+        address = own_address(carrier, base)
+        now = await carrier.webhook(number)
+        self._remember(carrier, now)
+        if now.url == address:
+            return
+        fallback = carrier.away_url(away)
+        await carrier.set_webhook(number, address, fallback, takes_over=takes_over)
+        if not await self.points_to(carrier, number, base):
+            raise _not_kept()
+        _log.info("number points here")
+
+    async def leave(self, carrier: Carrier, number: OwnNumber, away: AwaySettings) -> None:
+        """The app goes: put back what stood there, or what the user chose for the time away.
+
+        What cannot be done for the time away is put back instead.
+
+        Raises:
+            PhoneError: The carrier refused.
+        """
+        before = self._memory.before(carrier.name, number.number)
+        if before is None:
+            return
+        if away.choice is not AwayChoice.RESTORE:
+            try:
+                self._memory.leave(carrier.name, number.number, carrier.away_url(away))
+                await carrier.set_away(number, away)
+            except (PhoneError, OSError) as error:
+                _log.warning("number cannot be left as wished", error=type(error).__name__)
+            else:
+                _log.info("number left", how=away.choice)
+                return
+        await carrier.restore_webhook(before)
+        _log.info("number given back")
+
+    async def give_back(self, carrier: Carrier, number: OwnNumber) -> None:
+        """The user does not want the number's calls here any more: restore it and forget it.
+
+        Raises:
+            PhoneError: The carrier refused; it is still kept then.
+        """
+        before = self._memory.before(carrier.name, number.number)
+        if before is not None:
+            await carrier.restore_webhook(before)
+            self._memory.forget(carrier.name, number.number)
+
+    def _remember(self, carrier: Carrier, now: NumberWebhook) -> None:
+        known = self._memory.before(carrier.name, now.number)
+        left = self._memory.left(carrier.name, now.number)
+        if known is not None and (_is_ours(carrier, now.url) or now.url in (known.url, left)):
+            return
+        if _is_ours(carrier, now.url):
+            # What stood there before is lost; an address of a former run helps nobody.
+            data = {k: "" if _is_ours(carrier, v) else v for k, v in now.data.items()}
+            now = replace(now, url="", data=data)
+        try:
+            self._memory.remember(carrier.name, now)
+        except OSError as error:
+            raise _not_remembered() from error
+
+
+def own_address(carrier: Carrier, base: str) -> str:
+    """Return the address on ``base`` that a number of ``carrier`` is given."""
+    return f"{base}{webhook_path(carrier.name)}"
+
+
+def _is_ours(carrier: Carrier, url: str) -> bool:
+    """Whether an address is one that this app has given out, on whatever host."""
+    return urlsplit(url).path == webhook_path(carrier.name)
+
+
+def _not_kept() -> PhoneError:
+    return PhoneError(
+        "REACH-20",
+        "The carrier took the new webhook but shows another one.",
+        "Somebody or something else changes it: look at the number in the carrier's console.",
+        retryable=True,
+    )
+
+
+def _not_remembered() -> PhoneError:
+    return PhoneError(
+        "REACH-21",
+        "The number was left as it is: what stands there now could not be written down.",
+        "Make room on the disk, or check that the data folder can be written to.",
+    )

@@ -1,0 +1,113 @@
+"""The memory of what stood at a number before its calls came here, so that it can be given back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import TypeAlias
+
+import structlog
+
+from desktop_voice.core.calls import CarrierName
+from desktop_voice.storage.atomic import write_atomically
+from desktop_voice.telephony.carriers.carrier import NumberWebhook
+
+_log = structlog.get_logger()
+
+_VERSION = 1
+_Key: TypeAlias = tuple[CarrierName, str]
+_Kept: TypeAlias = dict[_Key, NumberWebhook]
+_Left: TypeAlias = dict[_Key, str]
+
+
+class WebhookMemory:
+    """The numbers that are kept pointed at this app; used on one thread, blocking for a moment.
+
+    Args:
+        path: The file. It is private to this user; one that cannot be read is kept aside.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kept: _Kept = {}
+        self._left: _Left = {}
+        self._load()
+
+    def before(self, carrier: CarrierName, number: str) -> NumberWebhook | None:
+        """Return what stood at ``number`` before; None if its calls were never taken here."""
+        return self._kept.get((carrier, number))
+
+    def numbers(self, carrier: CarrierName) -> tuple[str, ...]:
+        """Return the numbers of ``carrier`` whose calls were taken here, in E.164."""
+        return tuple(number for name, number in self._kept if name is carrier)
+
+    def left(self, carrier: CarrierName, number: str) -> str:
+        """Return the address that the number was left with for a time away; empty: none."""
+        return self._left.get((carrier, number), "")
+
+    def leave(self, carrier: CarrierName, number: str, url: str) -> None:
+        """Keep the address that the number is about to be left with. Raises OSError."""
+        self._save(self._kept, {**self._left, (carrier, number): url})
+
+    def remember(self, carrier: CarrierName, before: NumberWebhook) -> None:
+        """Keep what stands at a number now; must be called before anything is changed there.
+
+        Raises:
+            OSError: It cannot be kept, so nothing must be changed.
+        """
+        left = {key: url for key, url in self._left.items() if key != (carrier, before.number)}
+        self._save({**self._kept, (carrier, before.number): before}, left)
+
+    def forget(self, carrier: CarrierName, number: str) -> None:
+        """The number's calls are not to come here any more. Raises OSError."""
+        others = {key: value for key, value in self._kept.items() if key != (carrier, number)}
+        self._save(others, self._left)
+
+    def _save(self, kept: _Kept, left: _Left) -> None:
+        rows = [
+            {
+                "carrier": carrier,
+                "number": one.number,
+                "url": one.url,
+                "data": dict(one.data),
+                "taken_by": one.taken_by,
+                "left": left.get((carrier, one.number), ""),
+            }
+            for (carrier, _), one in kept.items()
+        ]
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"version": _VERSION, "numbers": rows}, indent=1)
+        write_atomically(self._path, text.encode())
+        self._kept, self._left = kept, left
+
+    def _load(self) -> None:
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _log.warning("numbers' former webhooks cannot be read", error=type(error).__name__)
+            return
+        try:
+            self._kept, self._left = _read(data)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            _log.warning("numbers' former webhooks make no sense; the file is kept aside")
+            with contextlib.suppress(OSError):
+                self._path.replace(self._path.with_suffix(".damaged"))
+
+
+def _read(data: bytes) -> tuple[_Kept, _Left]:
+    content = json.loads(data)
+    if content["version"] != _VERSION:
+        raise ValueError("another version")
+    kept: _Kept = {}
+    left: _Left = {}
+    for row in content["numbers"]:
+        own = (row["number"], row["url"], row["taken_by"], row["left"])
+        if not all(isinstance(text, str) for text in (*own, *row["data"], *row["data"].values())):
+            raise TypeError("not a text")
+        key = CarrierName(row["carrier"]), row["number"]
+        kept[key] = NumberWebhook(row["number"], row["url"], row["data"], row["taken_by"])
+        left[key] = row["left"]
+    return kept, left

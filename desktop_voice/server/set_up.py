@@ -1,0 +1,126 @@
+"""Setting the phone up: what the window, the terminal and a conversation ask for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from desktop_voice.core.calls import CarrierName
+from desktop_voice.core.errors import VaultError
+from desktop_voice.core.phone_settings import TunnelProtocol
+from desktop_voice.core.ports import VaultControl
+from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
+from desktop_voice.core.settings import SettingChange, Settings
+from desktop_voice.reach.wish import changes_for
+from desktop_voice.telephony.carriers.credentials import SECRET_NAMES
+from desktop_voice.telephony.carriers.errors import no_number
+
+if TYPE_CHECKING:
+    from desktop_voice.server.phone_service import PhoneService
+
+
+class SetUp:
+    """Implements :class:`~desktop_voice.core.ports.PhoneSetUp`. Used on the media loop.
+
+    Args:
+        phone: What is set up.
+        vault: Where keys are put; without one they cannot be given here.
+    """
+
+    def __init__(self, phone: PhoneService, vault: VaultControl | None = None) -> None:
+        self._phone = phone
+        self._vault = vault
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in use."""
+        return self._phone.settings
+
+    @property
+    def reach(self) -> Reach:
+        """How callers get through, as last found. Raises PhoneError: this phone has no way in."""
+        return self._phone.reach.reach
+
+    async def missing_secrets(self, carrier: CarrierName) -> tuple[str, ...]:
+        """Return the vault's names of the carrier's keys that are not there yet, in order."""
+        wanted = SECRET_NAMES[carrier]
+        values = await asyncio.to_thread(lambda: [self._phone.secret(name) for name in wanted])
+        return tuple(name for name, value in zip(wanted, values, strict=True) if not value)
+
+    async def keep_secret(self, name: str, value: str) -> None:
+        """Put a key into the vault; it makes one that the keyring opens if there is none.
+
+        Raises:
+            VaultError: It cannot be kept.
+        """
+        if self._vault is None:
+            raise VaultError(
+                "VAULT-00", "There is no vault here.", "Enter the key in the window's settings."
+            )
+        status = await asyncio.wrap_future(self._vault.status())
+        if not status.exists:
+            await asyncio.wrap_future(self._vault.create(None))
+        await asyncio.wrap_future(self._vault.set(name, value))
+
+    async def numbers(self, carrier: CarrierName) -> list[NumberChoice]:
+        """Return the voice numbers of the account.
+
+        Raises:
+            PhoneError: A key is missing or refused, or the account has none.
+        """
+        account = await self._phone.account(carrier)
+        try:
+            voice = [one for one in await account.numbers() if one.has_voice]
+        finally:
+            await account.close()
+        if not voice:
+            raise no_number(carrier)
+        return [NumberChoice(one.number, one.label) for one in voice]
+
+    async def change(self, section: str, field: str, value: object) -> None:
+        """Change a setting for good; raises ``pydantic.ValidationError``."""
+        await self._phone.change((section, field, value))
+
+    async def change_all(self, changes: Sequence[SettingChange]) -> None:
+        """Change several settings for good; raises ``pydantic.ValidationError``."""
+        await self._phone.change(*changes)
+
+    def can_be(self, wish: SetUpWish) -> None:
+        """Check a wish before anything is done about it.
+
+        Raises:
+            CommandError: A value of it cannot be (``SETUP-01``).
+        """
+        changes_for(wish, self._phone.settings)
+
+    async def set_up(self, wish: SetUpWish) -> Reach:
+        """Make the number work as ``wish`` says; a hop that fails is in the result.
+
+        Raises:
+            CommandError: A value of the wish cannot be (``SETUP-01``).
+        """
+        await self._phone.change(*changes_for(wish, self._phone.settings))
+        if self._phone.carrier is None:
+            await self._phone.keys_changed()
+        return await self._phone.reach.examine(acts=True, may_fetch=True)
+
+    async def check(self) -> Reach:
+        """Look at every hop."""
+        return await self._phone.reach.examine()
+
+    async def repair(self, fix: Fix) -> Reach:
+        """Do what the button beside a hop says; what needs the user is only looked at again."""
+        reach = self._phone.reach
+        match fix:
+            case Fix.FETCH_CLOUDFLARED:
+                return await reach.restart_tunnel(may_fetch=True)
+            case Fix.RESTART_TUNNEL:
+                return await reach.restart_tunnel()
+            case Fix.USE_HTTP2:
+                await self._phone.change(("tunnel", "protocol", TunnelProtocol.HTTP2.value))
+                return await reach.examine()
+            case Fix.POINT_NUMBER:
+                return await reach.examine(acts=True, takes_over=True)
+            case _:
+                return await reach.examine()

@@ -1,0 +1,113 @@
+"""Set-up, reach and settings on the local API: what “desktop-voice setup phone” asks of an app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeAlias
+
+from pydantic import TypeAdapter, ValidationError
+
+from desktop_voice.core.errors import CommandError, DesktopVoiceError
+from desktop_voice.core.reach import HopReport, Reach, SetUpWish
+from desktop_voice.server.local_json import Json, error_json
+from desktop_voice.server.set_up import SetUp
+from desktop_voice.server.settings_names import changes_of, shown
+from desktop_voice.telephony.failures import as_error
+
+Route: TypeAlias = tuple[str, str, Callable[[Mapping[str, Any]], Awaitable[Json]]]
+"""Method, path below ``/api/voice/``, and what answers the JSON body."""
+
+_WISH = TypeAdapter(SetUpWish)
+
+
+class SetUpApi:
+    """Answers on the media loop; one set-up or look at a time."""
+
+    def __init__(self, set_up: SetUp) -> None:
+        self._set_up = set_up
+        self._task: asyncio.Task[None] | None = None
+        self._error: DesktopVoiceError | None = None
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """What the local API is to serve besides its own."""
+        return (
+            ("GET", "reach", self._reach),
+            ("POST", "reach/check", self._check),
+            ("POST", "setup", self._begin),
+            ("GET", "settings", self._settings),
+            ("PUT", "settings", self._change),
+        )
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _reach(self, _body: Mapping[str, Any]) -> Json:
+        is_busy = self._task is not None and not self._task.done()
+        error = error_json(self._error) if self._error is not None else {}
+        return {**reach_json(self._set_up.reach), "is_busy": is_busy, **error}
+
+    async def _check(self, _body: Mapping[str, Any]) -> Json:
+        self._start(self._set_up.check())
+        return {"is_busy": True}
+
+    async def _begin(self, body: Mapping[str, Any]) -> Json:
+        try:
+            wish = _WISH.validate_python(body)
+        except ValidationError as error:
+            raise CommandError(
+                "SETUP-01",
+                f"The set-up cannot be wished for like that: {error.errors()[0]['msg']}.",
+                "Name at least a carrier: twilio, telnyx or plivo.",
+            ) from None
+        self._set_up.can_be(wish)
+        self._start(self._set_up.set_up(wish))
+        return {"is_busy": True}
+
+    async def _settings(self, _body: Mapping[str, Any]) -> Json:
+        return shown(self._set_up.settings)
+
+    async def _change(self, body: Mapping[str, Any]) -> Json:
+        await self._set_up.change_all(changes_of(body, self._set_up.settings))
+        return shown(self._set_up.settings)
+
+    def _start(self, work: Coroutine[Any, Any, Reach]) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        self._error = None
+        self._task = asyncio.get_running_loop().create_task(self._run(work))
+
+    async def _run(self, work: Coroutine[Any, Any, Reach]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - told with the next look
+            self._error = as_error(error)
+
+
+def reach_json(reach: Reach) -> Json:
+    """Return how callers get through, as JSON; it holds no secrets."""
+    return {
+        "type": "reach",
+        "state": reach.state,
+        "base": reach.base,
+        "number": reach.number,
+        "hops": [hop_json(hop) for hop in reach.hops],
+    }
+
+
+def hop_json(hop: HopReport) -> Json:
+    """Return one hop's report as JSON."""
+    return {
+        "type": "hop",
+        "hop": hop.hop,
+        "state": hop.state,
+        "text": hop.text,
+        "code": hop.code,
+        "do": hop.do,
+        "fix": hop.fix,
+        "took_ms": round(hop.took_ms, 1) if hop.took_ms >= 0 else None,
+    }
