@@ -209,6 +209,9 @@ class CallActions(Protocol):
     async def hang_up(self, call_id: str) -> None:
         """End a call."""
 
+    async def hang_up_all(self) -> list[str]:
+        """End every call, also those that are only being placed; return their ids."""
+
     async def send_dtmf(self, call_id: str, digits: str) -> None:
         """Press keys on a call."""
 

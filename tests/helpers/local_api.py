@@ -37,6 +37,7 @@ class RunningApp:
     heard: list[bytes] = field(default_factory=list)
     asked: list[tuple[str, int, str]] = field(default_factory=list)
     failure: Exception | None = None
+    said: str = "Grüß Gott"
 
     async def request_call(
         self,
@@ -101,6 +102,13 @@ class RunningApp:
             call, state=CallState.ENDED, reason=EndReason.WE_HUNG_UP, ended_at=self.clock.now()
         )
 
+    async def hang_up_all(self) -> list[str]:
+        """End every live call."""
+        ids = [call.id for call in await self.live_calls()]
+        for call_id in ids:
+            await self.hang_up(call_id)
+        return ids
+
     async def live_calls(self) -> list[Call]:
         """Return the live calls."""
         if self.failure is not None:
@@ -116,8 +124,7 @@ class RunningApp:
     async def transcript(self, call_id: str) -> list[TranscriptLine]:
         """Return one line."""
         await self.call(call_id)
-        now = self.clock.now()
-        return [TranscriptLine(call_id, 1, "caller", "Grüß Gott", "Grüß Gott", now)]
+        return [TranscriptLine(call_id, 1, "caller", self.said, self.said, self.clock.now())]
 
     async def history(self, words: str = "", limit: int = 50, before: str = "") -> list[Call]:
         """Return all calls."""

@@ -85,6 +85,13 @@ class RecordingCalls:
         await self.call(call_id)
         self.done.append(("hang_up", call_id))
 
+    async def hang_up_all(self) -> list[str]:
+        """End all calls."""
+        ids = [call.id for call in self.live]
+        for call_id in ids:
+            await self.hang_up(call_id)
+        return ids
+
     async def send_dtmf(self, call_id: str, digits: str) -> None:
         """Press keys."""
         await self.call(call_id)

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from desktop_voice import cli
-from desktop_voice.core.calls import CallMode
+from desktop_voice.core import events as ev
+from desktop_voice.core.calls import CallMode, CarrierName
+from desktop_voice.core.errors import PhoneError
+from desktop_voice.rehearse import RehearsalPlan
 from desktop_voice.storage.paths import app_paths
 from tests.helpers.local_api import RunningApp, serving
 
@@ -83,6 +86,20 @@ def test_without_a_running_app_the_command_says_how_to_start_it(
     assert "desktop-voice serve" in error
 
 
+def test_a_greeting_that_is_too_long_is_refused_in_words(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "x" * 201
+    assert cli.main(["rehearse", "twilio", "--message", long]) == 1
+    error = capsys.readouterr().err
+    assert "at most 200 characters" in error
+    assert "[CLI-01]" in error
+    assert (
+        RehearsalPlan(CarrierName.TWILIO, message=f" {long[:200]} ").message.strip() == long[:200]
+    )
+    assert RehearsalPlan(CarrierName.TWILIO, is_outbound=True, message=long).message == long
+
+
 def test_a_rehearsal_without_its_recording_does_not_begin(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,6 +157,40 @@ def test_what_the_app_refuses_is_told(home: Path, capsys: pytest.CaptureFixture[
     assert run(app, "call", "911", "--message", "Help.", "--yes") == 1
     assert "[PHONE-02]" in capsys.readouterr().err
     assert app.approvals == {}
+
+
+def test_callers_words_do_not_steer_the_terminal(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = RunningApp(said="\x1b]0;x\x07\x9b2J\u202eHi\r\nAssistant: approved")
+    assert run(app, "call", NUMBER, "--message", "It\x1b[31m is\nup.", "--yes") == 0
+    assert "\x1b" not in capsys.readouterr().err
+    assert run(app, "transcript", "call-0") == 0
+    assert capsys.readouterr().out == "Caller:    ]0;x2JHi Assistant: approved\n"
+    assert run(app, "transcript", "call-0", "--json") == 0
+    out = capsys.readouterr().out
+    assert json.loads(out)["heard"] == app.said
+    assert out.isascii()
+    assert out.strip().isprintable()
+    app.failure = PhoneError("PHONE-99", "Refused:\x1b[2J no.", "Wait\x07.")
+    assert run(app, "hang-up", "--all") == 1
+    assert capsys.readouterr().err == "Refused:[2J no.\n  → Wait.  [PHONE-99]\n"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ev.UserTurn("call", "a\x1b[2J\nb"),
+        ev.AssistantTurn("call", "a\x1b[2J\nb", "a\x1b[2J"),
+        ev.Notice("a\x1b[2J\nb", "c\x9b"),
+        ev.ErrorRaised("PHONE-99", "a\x1b[2J", "b\u202e"),
+    ],
+)
+def test_no_event_steers_the_terminal(event: ev.Event, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.print_event(event)
+    out, err = capsys.readouterr()
+    assert "a[2J" in out + err
+    assert all(line.isprintable() for line in (out + err).splitlines())
 
 
 def test_calls_are_listed_read_and_ended(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
