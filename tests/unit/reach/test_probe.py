@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -111,11 +111,12 @@ class _Names(AbstractResolver):
         """Nothing is open."""
 
 
+@dataclass(frozen=True)
 class ScriptedWay(PublicWay):
     """A way on which a name is not known for the first so many times."""
 
-    unknown = 10**9
-    asked: list[str]
+    unknown: int = 0
+    asked: list[str] = field(default_factory=list)
 
     def resolver(self) -> AbstractResolver:
         """Return the scripted resolver."""
@@ -123,9 +124,7 @@ class ScriptedWay(PublicWay):
 
 
 def scripted(world: World, unknown: int) -> ScriptedWay:
-    way = ScriptedWay(edge=world.way.edge, authority=world.way.authority)
-    object.__setattr__(way, "asked", [])
-    object.__setattr__(way, "unknown", unknown)
+    way = ScriptedWay(world.way.edge, world.way.authority, unknown=unknown)
     world.way = way
     return way
 

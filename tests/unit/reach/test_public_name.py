@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass, field
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -36,10 +37,11 @@ class Answers(AbstractResolver):
         """Nothing is open."""
 
 
+@dataclass(frozen=True)
 class Way(PublicWay):
     """A way with a name server of its own."""
 
-    answers: Answers
+    answers: Answers = field(default_factory=Answers)
 
     def resolver(self) -> AbstractResolver:
         """Return the name server."""
@@ -47,9 +49,7 @@ class Way(PublicWay):
 
 
 def way(answers: Answers) -> PublicWay:
-    made = Way()
-    object.__setattr__(made, "answers", answers)
-    return made
+    return Way(answers=answers)
 
 
 def test_a_base_is_taken_apart() -> None:

@@ -138,6 +138,14 @@ async def test_a_probe_that_was_changed_is_answered_but_not_admitted() -> None:
         assert server.refused.total() == 0
 
 
+async def test_a_probe_with_its_header_twice_is_not_admitted() -> None:
+    office = new_office()
+    async with listening(probes=office) as (server, _):
+        nonce, sample, value = signed(office)
+        probe = request(sample, value, {PROBE_HEADER.lower(): value})
+        assert not (await seen_of(server.port, office, nonce, probe)).admitted
+
+
 async def test_a_probe_is_good_once() -> None:
     office = new_office()
     async with listening(probes=office) as (server, phone):
