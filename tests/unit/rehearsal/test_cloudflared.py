@@ -204,3 +204,15 @@ def test_it_does_nothing_without_a_world(tmp_path: Path) -> None:
             check=False,
         )
         assert (done.returncode, "no rehearsal" in done.stderr) == (1, True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE on Windows")
+async def test_it_ends_when_nobody_keeps_its_log(lab: EdgeLab) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [lab.program, "tunnel", *lab.options(), "--url", ORIGIN]
+    process = await asyncio.create_subprocess_exec(*command, stderr=writing)
+    os.close(writing)
+    async with asyncio.timeout(WAIT_S):
+        assert await process.wait() == 1
+    assert lab.tunnels() == []
