@@ -13,6 +13,7 @@ from pathlib import Path
 
 from desktop_voice import __version__
 from desktop_voice.cli_phone import add_phone_commands
+from desktop_voice.cli_setup import add_setup_command
 from desktop_voice.cli_vault import add_vault_command
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import DesktopVoiceError
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.set_defaults(run=_run_bench)
 
     add_phone_commands(commands, _make_show)
+    add_setup_command(commands, _make_show)
     add_vault_command(commands)
     return parser
 

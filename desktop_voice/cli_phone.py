@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import CommandError
 from desktop_voice.core.events import Event
 from desktop_voice.core.plain_text import plain
 
 if TYPE_CHECKING:
-    from desktop_voice.agent.brain import Brain
-    from desktop_voice.core.settings import Settings
+    from desktop_voice.headless import Headless
     from desktop_voice.server.client import LocalApiClient
-    from desktop_voice.speech.engine_room import EngineRoom
+    from desktop_voice.server.phone_service import PhoneService
 
 Show = Callable[[Event], None]
 
@@ -83,6 +80,7 @@ def _rehearse(options: argparse.Namespace) -> int:
     from desktop_voice.core.calls import CallMode, CarrierName
     from desktop_voice.core.clock import SystemClock
     from desktop_voice.core.phone_settings import PipelineChoice
+    from desktop_voice.headless import with_engines
     from desktop_voice.rehearse import RehearsalPlan, rehearse
 
     for path in options.recordings:
@@ -106,102 +104,29 @@ def _rehearse(options: argparse.Namespace) -> int:
             # What a recogniser makes of the synthetic voice is for tests, not for people.
             _print(as_json, data, "")
 
-    async def run(settings: Settings, bus: EventBus, room: EngineRoom, brain: Brain) -> None:
+    async def run(parts: Headless) -> None:
         await rehearse(
             plan,
-            settings,
-            bus=bus,
+            parts.settings_file.current,
+            bus=parts.bus,
             clock=SystemClock(),
-            room=room,
-            brain=brain,
+            room=parts.room,
+            brain=parts.brain,
             on_report=report,
         )
 
-    _with_engines(options, run)
+    with_engines(options.make_show(options.json), run)
     return 0
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from desktop_voice.core.clock import SystemClock
-    from desktop_voice.server.outside import Outside
-    from desktop_voice.server.phone_service import PhoneService
-    from desktop_voice.storage.paths import app_paths
-    from desktop_voice.storage.vault_secrets import stored_key
+    from desktop_voice.headless import with_phone
 
-    async def run(settings: Settings, bus: EventBus, room: EngineRoom, brain: Brain) -> None:
-        paths = app_paths()
-        service = PhoneService(
-            settings,
-            bus=bus,
-            clock=SystemClock(),
-            database=paths.calls_file,
-            room=room,
-            brain=brain,
-            outside=Outside(secret=lambda name: stored_key(name.upper())),
-            local_api_file=paths.local_api_file,
-        )
-        stopped = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_of: loop.call_soon_threadsafe(stopped.set))
-        try:
-            await service.start()
-            await stopped.wait()
-        finally:
-            await service.close()
+    async def run(_service: PhoneService, is_end_wanted: asyncio.Event) -> None:
+        await is_end_wanted.wait()
 
-    _with_engines(options, run)
+    with_phone(options.make_show(options.json), run)
     return 0
-
-
-def _with_engines(
-    options: argparse.Namespace,
-    run: Callable[[Settings, EventBus, EngineRoom, Brain], Coroutine[Any, Any, None]],
-) -> None:
-    """Run ``run`` with loaded engines and a brain, on a loop of its own."""
-    from desktop_voice.agent.alarms import Alarms
-    from desktop_voice.agent.brain import Brain
-    from desktop_voice.core.clock import SystemClock
-    from desktop_voice.core.events import ErrorRaised
-    from desktop_voice.speech.engine_room import EngineRoom
-    from desktop_voice.storage.paths import app_paths
-    from desktop_voice.storage.settings_file import SettingsFile
-    from desktop_voice.storage.vault_secrets import stored_key
-    from desktop_voice.system.core_dumps import forbid_core_dumps
-    from desktop_voice.system.logs import configure_logs
-    from desktop_voice.system.media_thread import use_short_turns
-
-    forbid_core_dumps()
-    paths = app_paths()
-    settings_file = SettingsFile(paths.settings_file)
-    settings = settings_file.current
-    log_problem = configure_logs(paths.log_file, settings.logs.level)
-    bus = EventBus()
-    bus.on(Event, options.make_show(options.json))
-    for problem in (log_problem, settings_file.problem):
-        if problem is not None:
-            bus.publish(ErrorRaised.of(problem))
-
-    async def main() -> None:
-        room = EngineRoom()
-        clock = SystemClock()
-        brain = Brain(
-            settings.model,
-            clock=clock,
-            alarms=Alarms(paths.talk_alarms_file, clock=clock),
-            key_source=stored_key,
-        )
-        try:
-            engines, _warm = await asyncio.gather(room.load(settings, None), brain.warm_up())
-            for problem in engines.problems:
-                bus.publish(ErrorRaised.of(problem))
-            await run(settings, bus, room, brain)
-        finally:
-            await brain.close()
-            await room.close()
-
-    use_short_turns()
-    asyncio.run(main())
 
 
 # --- through the running app ---

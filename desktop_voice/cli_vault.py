@@ -95,6 +95,18 @@ def _set(options: argparse.Namespace) -> int:
     return 0
 
 
+def keep_entry(name: str) -> None:
+    """Ask for the value of ``name`` and keep it, in a vault that is made if there is none.
+
+    Raises:
+        VaultError: It cannot be kept.
+    """
+    options = argparse.Namespace(
+        name=name, replace=True, passphrase_fd=None, new_passphrase_fd=None
+    )
+    _set(options)
+
+
 def _remove(options: argparse.Namespace) -> int:
     _opened(options).remove(options.name)
     print(f"{options.name} is no longer in the vault.")

@@ -255,11 +255,19 @@ _AFTER_KEYS = (
     *_WAY,
     Hop.NUMBER_WEBHOOK,
 )
-_TUNNEL_FIXES = {"TUNNEL-01": Fix.FETCH_CLOUDFLARED}
+_TUNNEL_FIXES = {
+    "TUNNEL-01": Fix.FETCH_CLOUDFLARED,
+    "TUNNEL-03": Fix.FETCH_CLOUDFLARED,
+    "TUNNEL-04": Fix.FETCH_CLOUDFLARED,
+    "TUNNEL-05": Fix.FETCH_CLOUDFLARED,
+    "TUNNEL-09": Fix.ENTER_KEYS,
+}
 
 
 def fix_of_tunnel(error: PhoneError) -> Fix:
     """Return what a button can do about a tunnel's failure."""
+    if error.code == "TUNNEL-07" and "http2" in error.do:
+        return Fix.USE_HTTP2
     return _TUNNEL_FIXES.get(error.code, Fix.RESTART_TUNNEL)
 
 
