@@ -9,12 +9,13 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QRadioButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import CallState, EndReason
+from desktop_voice.core.reach import Fix, Hop, HopReport, HopState, Reach, ReachState
 from desktop_voice.core.states import AssistantState
 from desktop_voice.storage.settings_file import SettingsFile
 from desktop_voice.system.vault_control import VaultService
@@ -119,6 +120,8 @@ def unreached(window: MainWindow) -> set[str]:
         if widget.isVisible()
         and widget.isEnabled()
         and widget.objectName() != "qt_spinbox_lineedit"
+        # Tab leads to the chosen one of a group, the arrow keys to the others.
+        and not (isinstance(widget, QRadioButton) and is_beside_the_chosen(widget))
     }
     reached: set[QWidget] = set()
     for _ in range(500):
@@ -129,6 +132,11 @@ def unreached(window: MainWindow) -> set[str]:
         if focus is not None:
             reached.add(focus)
     return {describe(w) for w in wanted - reached}
+
+
+def is_beside_the_chosen(button: QRadioButton) -> bool:
+    group = button.group()
+    return button is not (group.checkedButton() or group.buttons()[0])
 
 
 def describe(widget: QWidget) -> str:
@@ -195,7 +203,28 @@ def open_vault(window: MainWindow, _bus: EventBus) -> None:
         row.open_editor()
 
 
-CALL_VIEWS = [open_busy_calls, open_history, open_vault]
+def open_setup(window: MainWindow, bus: EventBus) -> None:
+    window.open_phone_setup()
+    page = window.setup_page
+    assert page is not None
+    page.carrier.buttons["telnyx"].click()
+    page.tunnel.options.buttons["named"].click()
+    page.away.options.buttons["message"].click()
+    page.callers.options.buttons["open"].click()
+    hops = [
+        HopReport(hop, HopState.FAILED, "It failed.", "REACH-01", "Mend it.", fix)
+        for hop, fix in zip(Hop, [*Fix, Fix.CHECK_AGAIN], strict=False)
+    ]
+    bus.publish(ev.DownloadProgress("cloudflared", 1, 2))
+    bus.publish(ev.ReachChanged(Reach(ReachState.CHECKING, "", "+14155550100", tuple(hops))))
+
+
+def open_finished_setup(window: MainWindow, bus: EventBus) -> None:
+    window.open_phone_setup()
+    bus.publish(ev.ReachChanged(Reach(ReachState.READY, "https://a.example", "+14155550100")))
+
+
+CALL_VIEWS = [open_busy_calls, open_history, open_vault, open_setup, open_finished_setup]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
+from desktop_voice.core.reach import Reach
 from desktop_voice.ui.bridge import Bridge
 
 
@@ -81,6 +82,18 @@ def test_what_is_said_on_calls_has_signals_of_its_own(bus: EventBus, qapp: QAppl
         ("call-7", "ToolRan"),
         ("call-7", "BargeIn"),
     ]
+    bridge.close()
+
+
+def test_reach_and_downloads_have_signals(bus: EventBus, qapp: QApplication) -> None:
+    bridge = Bridge(bus)
+    seen: list[object] = []
+    bridge.reach_changed.connect(seen.append)
+    bridge.download_progress.connect(seen.append)
+    events = [ev.ReachChanged(Reach()), ev.DownloadProgress("cloudflared", 1, 2)]
+    for event in events:
+        bus.publish(event)
+    assert seen == events
     bridge.close()
 
 

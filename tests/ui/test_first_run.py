@@ -169,3 +169,20 @@ def test_errors_are_seen_during_the_first_run(
 ) -> None:
     bus.publish(ev.ErrorRaised("AUDIO-01", "No microphone.", "Plug one in."))
     assert first_window.banners.isVisible()
+
+
+def test_the_guide_ends_with_the_phone_if_there_is_one(
+    window: MainWindow, phone_window: MainWindow
+) -> None:
+    window.open_guide()
+    assert window.guide is not None
+    go_to(window.guide, 4)
+    assert window.guide.phone.isHidden()
+    phone_window.open_guide()
+    asked = phone_window.guide
+    assert asked is not None
+    go_to(asked, 4)
+    asked.phone.click()
+    assert phone_window.guide is None
+    assert phone_window.setup_page is not None
+    assert phone_window.setup_page.isVisible()

@@ -262,3 +262,30 @@ def test_guide_can_be_opened_again(window: MainWindow, page: SettingsPage) -> No
     (guide,) = [b for b in page.findChildren(QPushButton) if b.text() == "First-run guide"]
     guide.click()
     assert window.guide is not None
+
+
+@pytest.mark.parametrize("section", ["tunnel", "away"])
+def test_every_editor_of_the_way_to_the_phone_fits(page: SettingsPage, section: str) -> None:
+    rows = [row for (of, _name), row in page.rows.items() if of == section]
+    assert rows
+    for row in rows:
+        assert row.width() <= page.width()
+        for box in row.editor.findChildren(QComboBox):
+            texts = [box.itemText(index) for index in range(box.count())]
+            assert all(box.fontMetrics().horizontalAdvance(text) < box.width() for text in texts)
+        for line in row.editor.findChildren(QLineEdit):
+            assert line.cursorPosition() == 0
+
+
+def test_names_of_products_are_written_as_they_are() -> None:
+    assert dict(spec("tunnel", "provider").options)["cloudflared"] == "cloudflared"
+    assert dict(spec("tunnel", "protocol").options)["http2"] == "HTTP/2"
+
+
+def test_a_wrong_hostname_is_not_saved(page: SettingsPage, store: SettingsFile) -> None:
+    row = page.rows[("tunnel", "cloudflare_hostname")]
+    line = part(row, QLineEdit)
+    line.setText("not a name")
+    line.editingFinished.emit()
+    assert "Must be a name like phone.example.com" in row.problem.text()
+    assert store.current.tunnel.cloudflare_hostname == ""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desktop_voice.ui.visible_text import visible
+from desktop_voice.ui.visible_text import breakable, visible
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,16 @@ def test_nothing_hidden_is_left_and_nothing_visible_is_lost(text: str) -> None:
     position = 0
     for character in kept:
         position = shown.index(character, position) + 1
+
+
+@given(st.text())
+def test_places_to_break_change_no_word(text: str) -> None:
+    plain = text.replace("\u200b", "")
+    assert breakable(plain).replace("\u200b", "") == plain
+
+
+def test_long_words_break_behind_their_parts() -> None:
+    assert breakable("short words stay") == "short words stay"
+    pieces = breakable("https://round-lake.example.com/" + "x" * 50).split("\u200b")
+    assert pieces[:4] == ["https://", "round-", "lake.", "example."]
+    assert max(map(len, pieces)) <= 24

@@ -64,7 +64,6 @@ class NumberPicker(QWidget):
     def show_search(self) -> None:
         """The account is being asked."""
         self._show((), "Asking for your numbers…")
-        self.search.setEnabled(False)
 
     def show_problem(self, text: str) -> None:
         """The account did not tell its numbers."""
@@ -87,14 +86,13 @@ class NumberPicker(QWidget):
         announce(self.text, self.text.text())
 
     def focus(self) -> None:
-        """Bring the keyboard to the choice, or to what leads to one."""
-        (self.box if not self.box.isHidden() else self.search).setFocus()
+        """Bring the keyboard to the choice, as soon as there is one."""
+        (self.search if self.box.isHidden() else self.box).setFocus()
 
     def _show(self, choices: tuple[NumberChoice, ...], text: str, kind: str = "hint") -> None:
         self._choices = choices
         self.text.setText(text)
         set_kind(self.text, kind)
-        self.search.setEnabled(True)
         self.search.setText("Look again" if choices or kind == "problem" else "Find my numbers")
         self.box.blockSignals(True)
         self.box.clear()
@@ -105,6 +103,8 @@ class NumberPicker(QWidget):
         self.box.blockSignals(False)
         self.box.setVisible(bool(choices))
         self._show_label()
+        if choices and self.search.hasFocus():
+            self.box.setFocus()
 
     def _show_label(self, _index: int = 0) -> None:
         labels = {choice.number: choice.label for choice in self._choices}

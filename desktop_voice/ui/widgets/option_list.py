@@ -41,7 +41,8 @@ class OptionList(QWidget):
             self._group.addButton(button)
             self.buttons[key] = button
             column.addWidget(_Option(button, detail))
-        self.setFocusProxy(next(iter(self.buttons.values())))
+        self._group.buttonToggled.connect(self._lead_tab)
+        self._lead_tab()
 
     @property
     def value(self) -> str:
@@ -50,9 +51,15 @@ class OptionList(QWidget):
 
     def set_value(self, value: str) -> None:
         """Choose ``value`` without telling anybody."""
-        button = self.buttons[value]
-        button.setChecked(True)
-        self.setFocusProxy(button)
+        self.buttons[value].setChecked(True)
+
+    def _lead_tab(self) -> None:
+        """Lead Tab to what is chosen; Qt itself does so only once a button had the keyboard."""
+        stop = self._group.checkedButton() or next(iter(self.buttons.values()))
+        self.setFocusProxy(stop)
+        for button in self.buttons.values():
+            policy = Qt.FocusPolicy.StrongFocus if button is stop else Qt.FocusPolicy.ClickFocus
+            button.setFocusPolicy(policy)
 
 
 class _Option(QWidget):
@@ -67,7 +74,6 @@ class _Option(QWidget):
         column.addWidget(button)
         words = plain_label(detail, "help")
         words.setContentsMargins(_INDENT_PX, 0, 0, 0)
-        words.setVisible(bool(detail))
         column.addWidget(words)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
