@@ -155,11 +155,6 @@ def add_line(
         raise ValueError(f"there is no call {call_id}") from error
 
 
-def set_heard(db: apsw.Connection, call_id: str, seq: int, heard: str) -> None:
-    """Store how much of a line was heard."""
-    db.execute("UPDATE line SET heard = ? WHERE call_id = ? AND seq = ?", (heard, call_id, seq))
-
-
 def transcript(db: apsw.Connection, call_id: str) -> list[TranscriptLine]:
     """Return what was said on a call, in order."""
     rows = db.execute(

@@ -27,8 +27,8 @@ class CallStore:
     """Everything about calls that outlives the app. Used on the loop that opened it.
 
     What a method has returned from is on the disk. While the disk takes nothing, a call that is
-    going on is kept in memory and written later (:meth:`update`, :meth:`add_line`,
-    :meth:`set_heard`, webhooks, :meth:`audit`); everything else is refused.
+    going on is kept in memory and written later (:meth:`update`, :meth:`add_line`, webhooks,
+    :meth:`audit`); everything else is refused.
 
     All coroutines raise :class:`StoreError` when the database is damaged or closed, and those that
     write when the disk takes nothing, or in memory no more either.
@@ -135,11 +135,6 @@ class CallStore:
         return await self._database.write_or_owe(
             lambda db: call_rows.add_line(db, call_id, role, text, said, at)
         )
-
-    async def set_heard(self, call_id: str, seq: int, heard: str) -> None:
-        """Store how much of our line ``seq`` was really heard."""
-        heard = _clean(heard)
-        await self._database.write_or_owe(lambda db: call_rows.set_heard(db, call_id, seq, heard))
 
     async def transcript(self, call_id: str) -> list[TranscriptLine]:
         """Return what was said on a call, in order."""

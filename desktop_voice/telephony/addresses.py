@@ -38,11 +38,6 @@ def stream_url(base: str, ticket: str) -> str:
     return f"wss://{base.removeprefix('https://').removeprefix('http://')}/call/stream/{ticket}"
 
 
-def relay_url(base: str, ticket: str) -> str:
-    """Return the text relay's address on the public ``base``."""
-    return f"wss://{base.removeprefix('https://').removeprefix('http://')}/call/convo/{ticket}"
-
-
 def call_webhook(base: str, carrier: CarrierName, call_id: str) -> str:
     """Return the address of all webhooks of one call."""
     return f"{base}{webhook_path(carrier)}?{urlencode({'call': call_id})}"

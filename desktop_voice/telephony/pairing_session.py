@@ -12,10 +12,8 @@ from desktop_voice.core.errors import StoreError
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
 from desktop_voice.telephony.pairing import Pairing, PairingVerdict, is_unfinished, read_code
-from desktop_voice.telephony.session import Session, Surroundings
+from desktop_voice.telephony.session import Surroundings
 from desktop_voice.telephony.steps import Gather, HangUp, Pause, Redirect, Say, Step
-
-MakeSession = Callable[[], Coroutine[Any, Any, Session]]
 
 _MOST_SILENCES = 3
 _PATIENCE_POLLS = 60

@@ -11,13 +11,13 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from signal import SIGKILL
 from tempfile import mkdtemp
 from typing import Any, Literal
 
@@ -198,7 +198,7 @@ class _Nursery:
     def _kill(self, child: int) -> None:
         pid, tell_go = self._children.pop(child)
         # Not reaped before this, so the id is still this process's.
-        os.kill(pid, SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(tell_go)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from desktop_voice.core.calls import CallState, EndReason
 from desktop_voice.storage.calls import CallStore
 from tests.helpers.killed_calls import CARRIERS, KilledCalls, KillPoint, random_points
 from tests.helpers.phone_child import ChildPlan
 from tests.helpers.proxy import Got, Pass, Sent, proxy
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 
 SEED = 33
 POINTS = 30
