@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.rehearsal.account import change_account, dated
 from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.carrier_voice import CarrierVoice
 from desktop_voice.rehearsal.carriers import CARRIERS
@@ -52,7 +53,8 @@ class Control:
         """Serve the REST APIs and the public side on free ports of 127.0.0.1; report ``ready``."""
         app = web.Application()
         for dialect in self._dialects.values():
-            inner = web.Application(middlewares=[self._trouble(dialect)])
+            clock = dated(dialect.desk.standing)
+            inner = web.Application(middlewares=[clock, self._trouble(dialect)])
             inner.add_routes(dialect.routes())
             app.add_subapp(f"/{dialect.name}", inner)
         self._runner = web.AppRunner(app, access_log=None)
@@ -89,6 +91,7 @@ class Control:
             "fault": self._fault,
             "forget_faults": self._forget_faults,
             "far_hang_up": self._far_hang_up,
+            "account": self._change_account,
             "sign_with": self._sign_with,
             "calls": self._list_calls,
         }
@@ -121,8 +124,8 @@ class Control:
         dialect = self._dialect(fields)
         caller, called = take_text(fields, "from"), take_text(fields, "to")
         stir = take_text(fields, "stir") if "stir" in fields else ""
-        if called != dialect.number:
-            raise wrong_command(f"{dialect.name}'s number is {dialect.number}")
+        if called not in dialect.desk.numbers:
+            raise wrong_command(f"{dialect.name} has the numbers {', '.join(dialect.desk.numbers)}")
         call = self._network.call_in(
             dialect, dialect.new_ref(), caller, called, plan=read_plan(fields), stir=stir
         )
@@ -158,6 +161,9 @@ class Control:
         if scheme not in ("HMAC_SHA1", "HMAC_SHA256"):
             raise wrong_command("a scheme is HMAC_SHA1 or HMAC_SHA256")
         self._twilio().account.sign_with_shared_key = scheme == "HMAC_SHA256"
+
+    def _change_account(self, fields: dict[str, object]) -> None:
+        change_account(self._dialect(fields).desk, fields)
 
     def _list_calls(self, _fields: dict[str, object]) -> None:
         calls = [call.describe() for call in self._network.calls.values()]

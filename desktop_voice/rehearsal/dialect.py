@@ -12,6 +12,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from desktop_voice.rehearsal.account import AccountDesk
 from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.carrier_voice import CarrierVoice
 from desktop_voice.rehearsal.faults import Faults
@@ -46,7 +47,11 @@ class Dialect(Protocol):
     """``twilio``, ``telnyx`` or ``plivo``: the prefix of its paths and the name in reports."""
 
     number: str
-    """The number in E.164 that the app owns here."""
+    """The number in E.164 that the app owns here, unless a test says otherwise."""
+
+    @property
+    def desk(self) -> AccountDesk:
+        """The account, for what a test says of it."""
 
     @property
     def credentials(self) -> dict[str, str]:

@@ -122,7 +122,7 @@ class PlivoCalls:
         """Take note of a call's new state."""
         if call.state is State.RINGING and call.direction == "inbound":
             self._take_in(call)
-        elif call.state is State.RINGING and call.from_number != self._account.number:
+        elif call.state is State.RINGING and call.from_number not in self._account.numbers:
             call.notes["hangup"] = hangups.UNKNOWN_CALLER_ID
             call.end(Cause.FAILED, "network")
         elif call.state is State.RINGING:
@@ -133,7 +133,10 @@ class PlivoCalls:
             self._tell(call, "Hangup", "hangup", hangup_fields(call))
 
     def _take_in(self, call: NetworkCall) -> None:
-        application = self._account.inbound
+        if not self._account.standing.carries_calls:
+            call.end(Cause.FAILED, "network")
+            return
+        application = self._account.inbound(call.to_number)
         if application is None or not application.text("answer_url"):
             call.notes["hangup"] = hangups.NO_APPLICATION
             call.end(Cause.REJECTED, "network")

@@ -31,6 +31,11 @@ class PlivoDialect:
         self._rest = PlivoRest(exchange, self._account, self._calls)
 
     @property
+    def desk(self) -> PlivoAccount:
+        """The account, for what a test says of it."""
+        return self._account
+
+    @property
     def credentials(self) -> dict[str, str]:
         """The auth id and the auth token."""
         return {

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from desktop_voice.rehearsal.call import NetworkCall
 from desktop_voice.rehearsal.dialect import Exchange
-from desktop_voice.rehearsal.plivo_account import PlivoAccount
+from desktop_voice.rehearsal.plivo_account import PlivoAccount, PlivoNumber
 from desktop_voice.rehearsal.plivo_calls import PlivoCalls
 from desktop_voice.rehearsal.plivo_requests import Body, PlivoRefusalError, check, reply
 
@@ -99,6 +99,10 @@ class PlivoRest:
             raise PlivoRefusalError(401)
         if request.match_info.get("auth_id", user) != user:
             raise PlivoRefusalError(401)
+        if self._account.standing.state == "suspended":
+            raise PlivoRefusalError(403, "this account is suspended")
+        if self._account.standing.state == "closed":
+            raise PlivoRefusalError(401)
 
     async def _body(self, request: web.Request, kind: str) -> Body:
         if request.content_type != "application/json":
@@ -114,23 +118,13 @@ class PlivoRest:
         return body
 
     async def _fetch_account(self, _request: web.Request) -> web.Response:
-        return reply(
-            200,
-            account_type="standard",
-            address="",
-            auth_id=self._account.auth_id,
-            auto_recharge=False,
-            billing_mode="prepaid",
-            cash_credits="25.00000",
-            name="Rehearsal",
-            resource_uri=f"/v1/Account/{self._account.auth_id}/",
-            state="",
-            timezone="UTC",
-        )
+        return reply(200, **self._account.account_fields())
 
     async def _create_call(self, request: web.Request) -> web.Response:
         body = await self._body(request, "call")
-        if str(body["from"]).lstrip("+") != self._account.bare_number:
+        if self._account.standing.state == "no_credit":
+            raise PlivoRefusalError(402, "insufficient credit")
+        if self._account.find(str(body["from"])) is None:
             self._violation("a call from a number that is not the account's own")
         return self._calls.create(body)
 
@@ -178,24 +172,26 @@ class PlivoRest:
         return reply(202, message="digits sent")
 
     async def _list_numbers(self, request: web.Request) -> web.Response:
-        return self._page(request, [self._account.number_fields()])
+        numbers = self._account.all_numbers
+        return self._page(request, [self._account.number_fields(number) for number in numbers])
 
     async def _fetch_number(self, request: web.Request) -> web.Response:
-        self._own_number(request)
-        return reply(200, **self._account.number_fields())
+        return reply(200, **self._account.number_fields(self._own_number(request)))
 
     async def _update_number(self, request: web.Request) -> web.Response:
-        self._own_number(request)
+        number = self._own_number(request)
         body = await self._body(request, "number")
-        app_id = str(body.get("app_id", self._account.number_app_id))
+        app_id = str(body.get("app_id", number.app_id))
         if app_id and app_id not in self._account.applications:
             raise PlivoRefusalError(400, "app_id parameter is invalid")
-        self._account.number_app_id = app_id
+        number.app_id = app_id
         return reply(202, message="changed")
 
-    def _own_number(self, request: web.Request) -> None:
-        if request.match_info["number"] != self._account.bare_number:
-            raise PlivoRefusalError(404)
+    def _own_number(self, request: web.Request) -> PlivoNumber:
+        for number in self._account.all_numbers:
+            if number.bare == request.match_info["number"]:
+                return number
+        raise PlivoRefusalError(404)
 
     async def _list_applications(self, request: web.Request) -> web.Response:
         shown = [self._account.application_fields(a) for a in self._account.applications.values()]

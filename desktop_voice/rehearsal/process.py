@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,10 +157,18 @@ class RehearsalProcess:
         """Say how ``number`` behaves when the app calls it; the fields are ``FarEndPlan``'s."""
         await self.send("far_end", number=number, **plan)
 
-    async def dial(self, carrier: str, from_number: str, *, stir: str = "", **plan: object) -> str:
+    async def dial(
+        self,
+        carrier: str,
+        from_number: str,
+        *,
+        to_number: str = "",
+        stir: str = "",
+        **plan: object,
+    ) -> str:
         """Let somebody call the app's number at ``carrier``; return the call's ref."""
-        to_number = self.card.numbers[carrier]
-        fields = {"carrier": carrier, "from": from_number, "to": to_number, "stir": stir, **plan}
+        called = to_number or self.card.numbers[carrier]
+        fields = {"carrier": carrier, "from": from_number, "to": called, "stir": stir, **plan}
         return str((await self.send("dial", **fields))["ref"])
 
     async def fault(
@@ -178,6 +186,33 @@ class RehearsalProcess:
     async def far_hang_up(self, ref: str) -> None:
         """Let the far end of a call hang up now."""
         await self.send("far_hang_up", ref=ref)
+
+    async def account(
+        self,
+        carrier: str,
+        *,
+        state: str = "",
+        numbers: Sequence[str] | None = None,
+        bound: str | None = None,
+        clock_skew_s: float | None = None,
+    ) -> None:
+        """Say how an account stands; what is left out stays as it is.
+
+        Args:
+            carrier: Whose.
+            state: ``active``, ``trial``, ``suspended``, ``closed`` or ``no_credit``; Telnyx tells
+                of no trial.
+            numbers: All of its numbers in E.164; it may have none.
+            bound: What has the first number: ``twiml_app`` or ``trunk`` (Twilio), ``connection`` or
+                ``nothing`` (Telnyx), ``application`` or ``sub_account`` (Plivo); empty: nothing
+                else than the app.
+            clock_skew_s: By how much the carrier's clock is ahead of this machine's.
+        """
+        fields = {"numbers": numbers, "bound": bound, "clock_skew_s": clock_skew_s}
+        given = {name: value for name, value in fields.items() if value is not None}
+        if state:
+            given["state"] = state
+        await self.send("account", carrier=carrier, **given)
 
     async def sign_with(self, scheme: str) -> None:
         """Let Twilio sign with ``HMAC_SHA1`` (the token) or ``HMAC_SHA256`` (the SharedKey)."""
@@ -210,7 +245,7 @@ class RehearsalProcess:
             raise CommandError(report["code"], report["what"], report["do"])
         return report
 
-    async def wait_for(self, kind: str, *, deadline_s: float = 20.0, **fields: object) -> Report:
+    async def wait_for(self, kind: str, /, *, deadline_s: float = 20.0, **fields: object) -> Report:
         """Take the first report of this type whose fields have these values, or wait for it.
 
         Raises:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Sequence
 
+from desktop_voice.rehearsal.account import Standing
+from desktop_voice.rehearsal.telnyx_numbers import TelnyxNumber
 from desktop_voice.rehearsal.telnyx_signatures import SigningKey
 
 _MADE_AT = "2026-01-05T09:00:00Z"
@@ -20,13 +23,17 @@ def new_id() -> str:
 class TelnyxAccount:
     """Fresh credentials, one number linked to one application."""
 
+    states = ("active", "suspended", "closed", "no_credit")
+    bonds = ("connection", "nothing")
+
     def __init__(self, number: str) -> None:
         self.api_key = f"KEY{secrets.token_hex(16).upper()}_{secrets.token_urlsafe(16)}"
         self.user_id = str(uuid.uuid4())
         self.connection_id = new_id()
-        self.number = number
+        self.standing = Standing()
         self.key = SigningKey()
-        self._number_id = new_id()
+        self.all_numbers = [self._new(number)]
+        self._other_connection_id = new_id()
         self.application: dict[str, object] = {
             "id": self.connection_id,
             "record_type": "call_control_application",
@@ -49,45 +56,46 @@ class TelnyxAccount:
             "webhook_timeout_secs": None,
         }
 
-    def number_fields(self) -> dict[str, object]:
-        """Return the number as the API shows it."""
-        return {
-            "id": self._number_id,
-            "record_type": "phone_number",
-            "phone_number": self.number,
-            "phone_number_type": "local",
-            "country_iso_alpha2": "US",
-            "status": "active",
-            "tags": [],
-            "external_pin": None,
-            "connection_id": self.connection_id,
-            "connection_name": self.application["application_name"],
-            "customer_reference": None,
-            "messaging_profile_id": None,
-            "messaging_profile_name": None,
-            "billing_group_id": None,
-            "emergency_enabled": False,
-            "emergency_address_id": None,
-            "call_forwarding_enabled": False,
-            "call_recording_enabled": False,
-            "caller_id_name_enabled": False,
-            "cnam_listing_enabled": False,
-            "deletion_lock_enabled": False,
-            "hd_voice_enabled": False,
-            "inbound_call_screening": "disabled",
-            "t38_fax_gateway_enabled": False,
-            "created_at": _MADE_AT,
-            "purchased_at": _MADE_AT,
-            "updated_at": _MADE_AT,
-        }
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The account's numbers in E.164."""
+        return tuple(one.number for one in self.all_numbers)
+
+    def own(self, numbers: Sequence[str]) -> None:
+        """Have these numbers; one that is kept keeps what was set for it."""
+        known = {one.number: one for one in self.all_numbers}
+        self.all_numbers = [known.get(number) or self._new(number) for number in numbers]
+
+    def bind(self, to: str) -> None:
+        """Put the first number on another connection, on none, or on ours."""
+        if self.all_numbers:
+            elsewhere = {"connection": self._other_connection_id, "nothing": None}
+            self.all_numbers[0].connection_id = elsewhere.get(to, self.connection_id)
+
+    def find(self, number: str) -> TelnyxNumber | None:
+        """Return a number by its E.164."""
+        return next((one for one in self.all_numbers if one.number == number), None)
+
+    def by_id(self, number_id: str) -> TelnyxNumber | None:
+        """Return a number by its id."""
+        return next((one for one in self.all_numbers if one.number_id == number_id), None)
+
+    def number_fields(self, number: TelnyxNumber) -> dict[str, object]:
+        """Return a number as the API shows it."""
+        names = {self.connection_id: self.application["application_name"], None: None}
+        return number.fields(names.get(number.connection_id, "Another"))
+
+    def _new(self, number: str) -> TelnyxNumber:
+        return TelnyxNumber(number, new_id(), self.connection_id)
 
     def balance_fields(self) -> dict[str, object]:
         """Return the balance as the API shows it."""
+        left = "0.00" if self.standing.state == "no_credit" else "25.00"
         return {
             "record_type": "balance",
-            "balance": "25.00",
+            "balance": left,
             "credit_limit": "0.00",
-            "available_credit": "25.00",
+            "available_credit": left,
             "pending": "0.00",
             "currency": "USD",
         }

@@ -317,8 +317,28 @@ SHAPES: dict[str, Shape] = {
             "redact_dtmf_debug_logging": _truth,
         },
     ),
+    "number": Shape(
+        (),
+        {
+            "connection_id": _filled,
+            **dict.fromkeys(("customer_reference", "external_pin", "billing_group_id"), _text),
+            "hd_voice_enabled": _truth,
+            "tags": _list,
+        },
+    ),
+    "voice_settings": Shape((), {"call_forwarding": _object, "call_recording": _object}),
+    "voicemail": Shape((), {"enabled": _truth, "pin": _text, "greeting": _object}),
 }
-"""By the name of the action; ``dial`` is POST /calls, ``application`` is PATCH of one."""
+"""By the name of the action; ``dial`` is POST /calls, the last four are settings."""
+
+_FORWARDING = Shape(
+    (),
+    {
+        "call_forwarding_enabled": _truth,
+        "forwarding_type": _one_of("always", "on-failure"),
+        "forwards_to": lambda pointer, value: None if value == "" else _number(pointer, value),
+    },
+)
 
 _RELAY_EMBEDDED = Shape(("url",), _RELAY)
 _TRANSCRIPTION_EMBEDDED = Shape((), {**_EVERY, **_TRANSCRIPTION})
@@ -359,6 +379,8 @@ def check(action: str, body: Body) -> list[str]:
             ignored += _check_engine(config, "/transcription_config")
         if isinstance(config := body.get("conversation_relay_config"), dict):
             ignored += _check_fields(_RELAY_EMBEDDED, config, "/conversation_relay_config")
+    elif action == "voice_settings" and isinstance(config := body.get("call_forwarding"), dict):
+        ignored += _check_fields(_FORWARDING, config, "/call_forwarding")
     elif action == "conversation_relay_start" and not (
         body.get("url") or body.get("conversation_relay_url")
     ):

@@ -7,15 +7,18 @@ from typing import Any
 
 from aiohttp import web
 
-from desktop_voice.rehearsal.call import NetworkCall
+from desktop_voice.rehearsal.call import Cause, NetworkCall, State
 from desktop_voice.rehearsal.dialect import Exchange
+from desktop_voice.rehearsal.leg import connect
 from desktop_voice.rehearsal.telnyx_account import TelnyxAccount
 from desktop_voice.rehearsal.telnyx_call import TelnyxCall, new_call_control_id
 from desktop_voice.rehearsal.telnyx_errors import by_status
 from desktop_voice.rehearsal.telnyx_events import TelnyxEvents
+from desktop_voice.rehearsal.telnyx_numbers import TelnyxNumber
 from desktop_voice.rehearsal.telnyx_rest import TelnyxRest, call_limits
 
 NUMBER = "+14155550122"
+_VOICEMAIL_GREETING = "Please leave a message after the tone."
 
 
 class TelnyxDialect:
@@ -29,6 +32,11 @@ class TelnyxDialect:
         self._account = TelnyxAccount(self.number)
         self._events = TelnyxEvents(exchange, self._account)
         self._rest = TelnyxRest(exchange, self._account, self)
+
+    @property
+    def desk(self) -> TelnyxAccount:
+        """The account, for what a test says of it."""
+        return self._account
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -76,7 +84,47 @@ class TelnyxDialect:
 
     def on_state(self, call: NetworkCall) -> None:
         """Take note of a call's new state."""
+        if call.direction == "inbound" and self._takes_itself(call):
+            return
         (self.find(call.ref) or self._own(call, {})).on_state()
+
+    def _takes_itself(self, call: NetworkCall) -> bool:
+        """Do what the number's settings say in place of the app; return whether they say so."""
+        number = self._account.find(call.to_number)
+        if self.find(call.ref) is not None:
+            return False
+        if (
+            number is None
+            or not self._account.standing.carries_calls
+            or number.connection_id != self._account.connection_id
+        ):
+            call.end(Cause.FAILED, "network")
+            return True
+        if not number.forwards_to and not number.voicemail:
+            return False
+        if call.state is State.RINGING:
+            call.run(self._serve(call, number))
+        return True
+
+    async def _serve(self, call: NetworkCall, number: TelnyxNumber) -> None:
+        """Forward a call, or let the caller leave a message, which nobody keeps here."""
+        if number.forwards_to:
+            call.report("away", {"kind": "forward", "detail": number.forwards_to})
+            call.answer()
+            await connect(
+                call,
+                self._exchange.network,
+                self.new_ref(),
+                number.forwards_to,
+                from_number=call.from_number,
+                ring_timeout_s=30.0,
+                time_limit_s=14_400.0,
+            )
+        else:
+            call.report("away", {"kind": "voicemail", "detail": ""})
+            call.answer()
+            await self._exchange.voice.say(call, _VOICEMAIL_GREETING)
+        call.end(Cause.COMPLETED, "network")
 
     async def close(self) -> None:
         """Close the connections."""

@@ -7,6 +7,7 @@ from aiohttp import web
 _BY_STATUS = {
     400: ("10015", "Bad Request", "The request failed because it was not well-formed."),
     401: ("10009", "Authentication failed", "Could not understand the provided credentials."),
+    402: ("20100", "Insufficient Funds", "You have insufficient funds to perform this action."),
     403: (
         "10010",
         "Authorization failed",
@@ -61,6 +62,12 @@ def by_status(status: int) -> TelnyxRefusalError:
     """Return the refusal that goes with an HTTP status."""
     code, title, detail = _BY_STATUS.get(status, _UNEXPECTED)
     return TelnyxRefusalError(code, title, detail, status=status)
+
+
+def account_suspended() -> TelnyxRefusalError:
+    """The account may do nothing at all."""
+    detail = "Your account is suspended. Contact support."
+    return TelnyxRefusalError("10010", "Authorization failed", detail, status=403)
 
 
 def missing(pointer: str) -> TelnyxRefusalError:

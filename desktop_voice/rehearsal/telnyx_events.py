@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,7 +52,7 @@ class TelnyxEvents:
             "record_type": "event",
             "event_type": event_type,
             "id": str(uuid.uuid4()),
-            "occurred_at": iso_time(time.time()),
+            "occurred_at": iso_time(self._account.standing.now_s()),
             "payload": {
                 "call_control_id": call.ref,
                 "call_leg_id": ids.call_leg_id,
@@ -89,7 +88,7 @@ class TelnyxEvents:
     def _request(self, url: str, data: dict[str, object], attempt: int) -> WebhookRequest:
         envelope = {"data": data, "meta": {"attempt": attempt, "delivered_to": url}}
         body = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
-        headers = self._account.key.headers(body, int(time.time()))
+        headers = self._account.key.headers(body, int(self._account.standing.now_s()))
         return WebhookRequest("POST", body, {**headers, "Content-Type": "application/json"})
 
     async def close(self) -> None:

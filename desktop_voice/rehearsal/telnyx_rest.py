@@ -18,13 +18,14 @@ from desktop_voice.rehearsal.telnyx_call import TelnyxCall
 from desktop_voice.rehearsal.telnyx_commands import SHAPES, check
 from desktop_voice.rehearsal.telnyx_errors import TelnyxRefusalError
 from desktop_voice.rehearsal.telnyx_events import iso_time
+from desktop_voice.rehearsal.telnyx_numbers import TelnyxNumber
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _COMMAND_LIFE_S = 60.0
 _RING_TIMEOUT_S = 30
 _TIME_LIMIT_S = 14_400
-_NO_COMMANDS = ("dial", "application")
+_NO_COMMANDS = ("dial", "application", "number", "voice_settings", "voicemail")
 
 
 class Calls(Protocol):
@@ -49,12 +50,20 @@ class TelnyxRest:
     def routes(self) -> Sequence[web.AbstractRouteDef]:
         """All routes; what matches none of them is refused as the carrier does."""
         call, application = "/v2/calls/{ref}", "/v2/call_control_applications"
+        number = "/v2/phone_numbers/{id}"
         table: list[tuple[str, str, Handler]] = [
             ("POST", "/v2/calls", self._dial),
             ("GET", call, self._fetch_call),
             ("POST", f"{call}/actions/{{action}}", self._command),
             ("GET", "/v2/connections/{connection_id}/active_calls", self._active_calls),
             ("GET", "/v2/phone_numbers", self._numbers),
+            ("GET", number, self._number),
+            ("PATCH", number, self._update_number),
+            ("GET", f"{number}/voice", self._voice),
+            ("PATCH", f"{number}/voice", self._update_voice),
+            ("GET", f"{number}/voicemail", self._voicemail),
+            ("POST", f"{number}/voicemail", self._create_voicemail),
+            ("PATCH", f"{number}/voicemail", self._update_voicemail),
             ("GET", application, self._applications),
             ("GET", f"{application}/{{id}}", self._application),
             ("PATCH", f"{application}/{{id}}", self._update_application),
@@ -75,13 +84,22 @@ class TelnyxRest:
                     key.encode(), self._account.api_key.encode()
                 ):
                     raise refusals.by_status(401)
+                self._check_standing()
                 return await handler(request)
             except TelnyxRefusalError as refusal:
-                if refusal.code != "90018":  # the call may have ended while this was on its way
+                # The call may have ended while this was on its way, and what there is may be asked.
+                if refusal.code != "90018" and (request.method, refusal.status) != ("GET", 404):
                     self._violation(f"{request.method} {request.path} refused: {refusal}")
                 return refusal.response()
 
         return checked
+
+    def _check_standing(self) -> None:
+        state = self._account.standing.state
+        if state == "suspended":
+            raise refusals.account_suspended()
+        if state == "closed":
+            raise refusals.by_status(401)
 
     async def _body(self, request: web.Request, action: str) -> dict[str, Any]:
         raw = await request.read()
@@ -105,7 +123,9 @@ class TelnyxRest:
             return web.json_response({"data": known})
         if body["connection_id"] != self._account.connection_id:
             raise refusals.bad_connection()
-        if body["from"] != self._account.number:
+        if self._account.standing.state == "no_credit":
+            raise refusals.by_status(402)
+        if body["from"] not in self._account.numbers:
             self._violation("a call from a number that is not the account's own")
         made = self._calls.dial(body)
         data: dict[str, object] = {
@@ -175,16 +195,51 @@ class TelnyxRest:
         return web.json_response({"data": shown, "meta": meta})
 
     async def _numbers(self, request: web.Request) -> web.Response:
-        fields = self._account.number_fields()
-        wanted = {
-            "phone_number": fields["phone_number"],
-            "status": fields["status"],
-            "connection_id": fields["connection_id"],
-        }
-        matches = all(
-            request.query.get(f"filter[{name}]", value) == value for name, value in wanted.items()
-        )
-        return self._page(request, [fields] if matches else [])
+        shown = [self._account.number_fields(number) for number in self._account.all_numbers]
+        for name in ("phone_number", "status", "connection_id"):
+            if wanted := request.query.get(f"filter[{name}]"):
+                shown = [fields for fields in shown if fields[name] == wanted]
+        return self._page(request, shown)
+
+    async def _number(self, request: web.Request) -> web.Response:
+        return self._shown(self._own_number(request))
+
+    async def _update_number(self, request: web.Request) -> web.Response:
+        number = self._own_number(request)
+        body = await self._body(request, "number")
+        if "connection_id" in body:
+            number.connection_id = str(body["connection_id"])
+        return self._shown(number)
+
+    async def _voice(self, request: web.Request) -> web.Response:
+        return web.json_response({"data": self._own_number(request).voice_fields()})
+
+    async def _update_voice(self, request: web.Request) -> web.Response:
+        number = self._own_number(request)
+        number.update_voice(await self._body(request, "voice_settings"))
+        return web.json_response({"data": number.voice_fields()})
+
+    async def _voicemail(self, request: web.Request) -> web.Response:
+        return web.json_response({"data": self._own_number(request).voicemail_fields()})
+
+    async def _create_voicemail(self, request: web.Request) -> web.Response:
+        number = self._own_number(request)
+        body = await self._body(request, "voicemail")
+        number.voicemail = bool(body.get("enabled", False))
+        return web.json_response({"data": number.voicemail_fields()})
+
+    async def _update_voicemail(self, request: web.Request) -> web.Response:
+        self._own_number(request).voicemail_fields()
+        return await self._create_voicemail(request)
+
+    def _own_number(self, request: web.Request) -> TelnyxNumber:
+        number = self._account.by_id(request.match_info["id"])
+        if number is None:
+            raise refusals.by_status(404)
+        return number
+
+    def _shown(self, number: TelnyxNumber) -> web.Response:
+        return web.json_response({"data": self._account.number_fields(number)})
 
     async def _applications(self, request: web.Request) -> web.Response:
         return self._page(request, [self._account.application])

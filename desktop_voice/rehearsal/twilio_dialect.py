@@ -11,6 +11,7 @@ from aiohttp import web
 
 from desktop_voice.rehearsal.call import Cause, NetworkCall, State
 from desktop_voice.rehearsal.dialect import Exchange
+from desktop_voice.rehearsal.twilio_numbers import TwilioNumbers
 from desktop_voice.rehearsal.twilio_rest import TwilioRest, error_response
 from desktop_voice.rehearsal.twilio_signatures import SharedKey
 from desktop_voice.rehearsal.twilio_twiml import Source, TwimlRun
@@ -57,11 +58,15 @@ class TwilioDialect:
                 f"webhooks_sharedkey_{secrets.token_hex(8)}", secrets.token_hex(32)
             ),
         )
-        self.number_sid = new_sid("PN")
-        self.number_settings: dict[str, str] = {}
+        self.numbers = TwilioNumbers(self.number)
         self._sender = Webhooks(self.name, exchange.tunnel, exchange.faults, exchange.reports)
         self._webhooks = TwilioWebhooks(self.account, self._sender)
         self._rest = TwilioRest(self)
+
+    @property
+    def desk(self) -> TwilioNumbers:
+        """The account, for what a test says of it."""
+        return self.numbers
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -90,9 +95,12 @@ class TwilioDialect:
     def on_state(self, call: NetworkCall) -> None:
         """Ask for instructions where Twilio would, and tell the states that were asked for."""
         order = call.notes.get("order")
+        if call.direction == "inbound" and not self.numbers.standing.carries_calls:
+            call.end(Cause.FAILED, "network")
+            return
         self._tell(call, order)
         if call.direction == "inbound" and call.state is State.RINGING:
-            call.run(self._run(call).run(self._number_source()))
+            call.run(self._run(call).run(self._number_source(call)))
         elif order is not None and call.state is State.IN_PROGRESS:
             call.run(self._answered(call, order))
 
@@ -118,6 +126,7 @@ class TwilioDialect:
             form.get("Method", "POST"),
             None if "Url" in form else form["Twiml"],
             fallback=form.get("FallbackUrl", ""),
+            fallback_method=form.get("FallbackMethod", "POST"),
         )
         call.run(self._run(call).run(source))
 
@@ -142,14 +151,16 @@ class TwilioDialect:
     def _run(self, call: NetworkCall) -> TwimlRun:
         return TwimlRun(call, self._exchange, self._webhooks, self.account.sid)
 
-    def _number_source(self) -> Source:
-        settings = self.number_settings
-        if settings.get("VoiceApplicationSid") or settings.get("TrunkSid"):
+    def _number_source(self, call: NetworkCall) -> Source:
+        number = self.numbers.find(call.to_number)
+        if number is None or number.is_governed:
             return Source("")
+        settings = number.settings
         return Source(
             settings.get("VoiceUrl", ""),
             settings.get("VoiceMethod", "POST"),
             fallback=settings.get("VoiceFallbackUrl", ""),
+            fallback_method=settings.get("VoiceFallbackMethod", "POST"),
             event="incoming",
         )
 
@@ -168,6 +179,7 @@ class TwilioDialect:
             form.get("Method", "POST"),
             None if form.get("Url") else form.get("Twiml"),
             fallback=form.get("FallbackUrl", ""),
+            fallback_method=form.get("FallbackMethod", "POST"),
         )
         await self._run(call).run(source)
 
@@ -197,7 +209,9 @@ class TwilioDialect:
         if order is not None:
             settings, wanted = order.form, order.events
         else:
-            settings, wanted = self.number_settings, frozenset(("completed",))
+            number = self.numbers.find(call.to_number)
+            settings = number.settings if number is not None else {}
+            wanted = frozenset(("completed",))
         url = settings.get("StatusCallback")
         if not url or event not in wanted:
             return

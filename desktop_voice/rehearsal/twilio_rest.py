@@ -13,6 +13,7 @@ from aiohttp import web
 
 from desktop_voice.rehearsal.call import NetworkCall, State
 from desktop_voice.rehearsal.network import is_e164
+from desktop_voice.rehearsal.twilio_numbers import TwilioNumber, TwilioNumbers
 from desktop_voice.rehearsal.twilio_webhooks import (
     API_VERSION,
     TwilioAccount,
@@ -91,9 +92,7 @@ class CallDesk(Protocol):
     """What the resources ask of the dialect."""
 
     account: TwilioAccount
-    number: str
-    number_settings: dict[str, str]
-    number_sid: str
+    numbers: TwilioNumbers
 
     def place(self, form: Mapping[str, str], events: frozenset[str]) -> NetworkCall:
         """Start a call that was checked."""
@@ -154,6 +153,10 @@ class TwilioRest:
             raise RestError(401, 20003, "Authenticate")
         if request.match_info["account"] != account.sid:
             raise self._not_found(request)
+        # How the account is may be asked in any case.
+        is_asked_for = request.path.endswith(f"/Accounts/{account.sid}.json")
+        if not self._desk.numbers.standing.carries_calls and not is_asked_for:
+            raise RestError(403, 10001, "Account is not active")
 
     async def _form(self, request: web.Request) -> Form:
         if request.method != "POST":
@@ -175,7 +178,7 @@ class TwilioRest:
             raise RestError(400, 21213, "Caller phone number is required")
         if not is_e164(once["To"]):
             raise RestError(400, 21211, f"Invalid 'To' Phone Number: {once['To']}")
-        if once["From"] != self._desk.number:
+        if self._desk.numbers.find(once["From"]) is None:
             raise RestError(
                 400, 21210, "The source phone number provided is not yet verified for your account"
             )
@@ -230,22 +233,29 @@ class TwilioRest:
         return web.json_response(self._call(call))
 
     def _numbers(self, request: web.Request, _form: Form) -> web.Response:
-        wanted = request.query.get("PhoneNumber", self._desk.number)
-        numbers = [self._number()] if wanted == self._desk.number else []
-        return self._page(request, "incoming_phone_numbers", numbers)
+        wanted = request.query.get("PhoneNumber", "")
+        shown = [
+            number.fields(self._desk.account.sid)
+            for number in self._desk.numbers.all
+            if wanted in ("", number.number)
+        ]
+        return self._page(request, "incoming_phone_numbers", shown)
 
     def _fetch_number(self, request: web.Request, _form: Form) -> web.Response:
-        if request.match_info["sid"] != self._desk.number_sid:
-            raise self._not_found(request)
-        return web.json_response(self._number())
+        return web.json_response(self._number(request).fields(self._desk.account.sid))
 
     def _update_number(self, request: web.Request, form: Form) -> web.Response:
-        if request.match_info["sid"] != self._desk.number_sid:
-            raise self._not_found(request)
+        number = self._number(request)
         once = self._once(form, _NUMBER_FIELDS)
         self._check_urls(once)
-        self._desk.number_settings.update(once)
-        return web.json_response(self._number())
+        number.set(once)
+        return web.json_response(number.fields(self._desk.account.sid))
+
+    def _number(self, request: web.Request) -> TwilioNumber:
+        number = self._desk.numbers.by_sid(request.match_info["sid"])
+        if number is None:
+            raise self._not_found(request)
+        return number
 
     def _caller_ids(self, request: web.Request, _form: Form) -> web.Response:
         return self._page(request, "outgoing_caller_ids", [])
@@ -255,14 +265,15 @@ class TwilioRest:
         return web.json_response({"account_sid": sid, "balance": "25.00", "currency": "USD"})
 
     def _account(self, request: web.Request, _form: Form) -> web.Response:
-        sid = self._desk.account.sid
+        sid, state = self._desk.account.sid, self._desk.numbers.standing.state
         return web.json_response(
             {
                 "sid": sid,
                 "owner_account_sid": sid,
                 "friendly_name": "Rehearsal",
-                "status": "active",
-                "type": "Full",
+                # Twilio suspends an account whose balance is used up.
+                "status": {"trial": "active", "no_credit": "suspended"}.get(state, state),
+                "type": "Trial" if state == "trial" else "Full",
                 "auth_token": "0" * 32,
                 "date_created": http_date(),
                 "date_updated": http_date(),
@@ -284,7 +295,7 @@ class TwilioRest:
             "to_formatted": call.to_number,
             "from": call.from_number,
             "from_formatted": call.from_number,
-            "phone_number_sid": self._desk.number_sid,
+            "phone_number_sid": self._own_sid(call),
             "status": status_of(call),
             "direction": direction_of(call),
             "answered_by": call.notes.get("answered_by"),
@@ -305,32 +316,10 @@ class TwilioRest:
             "subresource_uris": {"streams": f"{path}/Streams.json"},
         }
 
-    def _number(self) -> dict[str, object]:
-        desk = self._desk
-        settings = desk.number_settings
-        path = f"/{API_VERSION}/Accounts/{desk.account.sid}/IncomingPhoneNumbers/{desk.number_sid}"
-        return {
-            "sid": desk.number_sid,
-            "account_sid": desk.account.sid,
-            "phone_number": desk.number,
-            "friendly_name": settings.get("FriendlyName", "Rehearsal"),
-            "capabilities": {"voice": True, "sms": False, "mms": False, "fax": False},
-            "status": "in-use",
-            "api_version": API_VERSION,
-            "origin": "twilio",
-            "beta": False,
-            "voice_url": settings.get("VoiceUrl", ""),
-            "voice_method": settings.get("VoiceMethod", "POST"),
-            "voice_fallback_url": settings.get("VoiceFallbackUrl", ""),
-            "voice_fallback_method": settings.get("VoiceFallbackMethod", "POST"),
-            "voice_application_sid": settings.get("VoiceApplicationSid") or None,
-            "trunk_sid": settings.get("TrunkSid") or None,
-            "status_callback": settings.get("StatusCallback", ""),
-            "status_callback_method": settings.get("StatusCallbackMethod", "POST"),
-            "date_created": http_date(),
-            "date_updated": http_date(),
-            "uri": f"{path}.json",
-        }
+    def _own_sid(self, call: NetworkCall) -> str | None:
+        own = call.to_number if call.direction == "inbound" else call.from_number
+        number = self._desk.numbers.find(own)
+        return number.sid if number is not None else None
 
     def _page(
         self, request: web.Request, name: str, items: list[dict[str, object]]

@@ -19,6 +19,7 @@ from desktop_voice.rehearsal.twilio_document import DocumentError, read_document
 from desktop_voice.rehearsal.twilio_media import TwilioMedia
 from desktop_voice.rehearsal.twilio_relay import TwilioRelay, relay_result
 from desktop_voice.rehearsal.twilio_webhooks import TwilioWebhooks, new_sid
+from desktop_voice.rehearsal.twimlets import twimlet
 
 _APOLOGY = "We are sorry, an application error has occurred. Goodbye."
 _AUTO_SPEECH_TIMEOUT_S = 0.8
@@ -37,7 +38,7 @@ class Source:
         twiml: The document itself; then nobody is asked.
         extra: Fields beside those of every voice request.
         event: The webhook's name in reports.
-        fallback: Whom to ask if the answer is none.
+        fallback: Whom to ask if the answer is none, by ``fallback_method``.
     """
 
     url: str
@@ -46,6 +47,7 @@ class Source:
     extra: Mapping[str, str] = field(default_factory=dict)
     event: str = "voice"
     fallback: str = ""
+    fallback_method: str = "POST"
 
 
 class _CallOver(Exception):
@@ -95,10 +97,14 @@ class TwimlRun:
 
     async def _fetch(self, source: Source) -> list[Element]:
         extra = dict(source.extra)
-        for url in filter(None, (source.url, source.fallback)):
-            reply = await self._webhooks.ask(
-                self._call, source.event, url, extra, method=source.method
-            )
+        asked = ((source.url, source.method), (source.fallback, source.fallback_method))
+        for url, method in asked:
+            if not url:
+                continue
+            if page := twimlet(url):
+                self._call.report("away", {"kind": page.kind, "detail": page.detail})
+                return read_document(page.twiml, self._violation)
+            reply = await self._webhooks.ask(self._call, source.event, url, extra, method=method)
             try:
                 return read_reply(reply, self._violation)
             except DocumentError as error:
