@@ -42,6 +42,7 @@ _HOST = re.compile(
 )
 _NOT = re.compile(r"\b(?:do not|don'?t|never|stop|no(?=\s+(?:one|calls?)\b)|nobody|no one|noone)\b")
 _BUT = re.compile(r"\b(?:except|but|unless|other than|apart from|not)\b")
+_MISHEARD = re.compile(r"^((?:(?:please|only|also|just)[, ]+)*)except (?:a )?call(?:s|ed)?\b")
 _CODE = re.compile(r"\b(?:codes?|pair|pairing|paired)\b")
 _ANYONE = re.compile(
     r"\b(?:anyone|anybody|any ?one|everyone|everybody|every ?one|whoever|(?:any|all|every) callers?"
@@ -100,7 +101,7 @@ def read_url(text: str) -> str:
 
 def read_host(text: str) -> str:
     """Return the host name in ``text``, also a spoken one; empty if there is none."""
-    found = _HOST.search(text) or _HOST.search(re.sub(r"\s+dot\s+", ".", text))
+    found = _HOST.search(text) or _HOST.search(" ".join(text.split()).replace(" dot ", "."))
     return found[0].lower() if found else ""
 
 
@@ -129,7 +130,7 @@ def read_callers(text: str, *, is_answer: bool = False) -> Callers | None:
         text: The words.
         is_answer: Whether it was asked who may call, so that ``anyone`` says enough.
     """
-    said = " ".join(text.casefold().replace("’", "'").split())
+    said = _MISHEARD.sub(r"\1accept calls", " ".join(text.casefold().replace("’", "'").split()))
     if len(said) > _MAX_CHARACTERS:
         return None
     if not is_answer and not re.search(

@@ -21,6 +21,7 @@ from desktop_voice.agent.phone_setup.wording import (
     read_choice,
     read_greeting,
     read_own_number,
+    read_place,
 )
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.phone_settings import TunnelChoice
@@ -86,8 +87,11 @@ def read_answer(
     else:
         own, is_bad = _own_number(rest, step, region, choices)
     tunnel, url = _tunnel(rest, step, is_command=is_command)
+    carrier = read_carrier(rest) if step is Step.CARRIER or is_command else None
+    if carrier is None and step is Step.CARRIER:
+        carrier = read_place(rest, tuple(CarrierName))
     return Answer(
-        read_carrier(rest) if step is Step.CARRIER or is_command else None,
+        carrier,
         own,
         tunnel,
         url,
@@ -124,6 +128,8 @@ def _tunnel(text: str, step: Step | None, *, is_command: bool) -> tuple[TunnelCh
         return None, read_url(text)
     if step is Step.TUNNEL or is_command:
         tunnel = read_tunnel(text)
+        if tunnel is None and step is Step.TUNNEL:
+            tunnel = read_place(text, tuple(TunnelChoice))
         url = read_url(text) if tunnel in (None, TunnelChoice.NONE) else ""
         return (TunnelChoice.NONE if url else tunnel), url
     uses = _USES_TUNNEL.search(text)

@@ -11,7 +11,7 @@ from desktop_voice.agent.phone_setup.guide import TOO_LONG, callers_as_settings
 from desktop_voice.agent.phone_setup.work import Tell, patiently
 from desktop_voice.agent.reply import Did, Problem, Say
 from desktop_voice.core.errors import DesktopVoiceError
-from desktop_voice.core.phone_settings import InboundPolicy, TunnelChoice
+from desktop_voice.core.phone_settings import InboundPolicy, InboundSettings, TunnelChoice
 from desktop_voice.core.ports import PhoneSetUp
 
 NO_WORDS = "Say it in one go, like: “Set a greeting: Hello, how can I help you?”"
@@ -73,6 +73,14 @@ def let_call(tell: Tell, setup: PhoneSetUp, callers: Callers) -> None:
     tell(Did("phone.callers"))
     is_more = callers.kind is CallersKind.ALSO and policy is not InboundPolicy.ALLOWLIST
     tell(Say("The number is on the list now." if is_more else telling.POLICY_SET[policy]))
+
+
+def put_back(setup: PhoneSetUp, inbound: InboundSettings) -> None:
+    """Let those call who could before."""
+    if setup.settings.inbound.policy is not inbound.policy:
+        setup.change("inbound", "policy", inbound.policy)
+    if setup.settings.inbound.allow_from != inbound.allow_from:
+        setup.change("inbound", "allow_from", inbound.allow_from)
 
 
 async def check(tell: Tell, setup: PhoneSetUp) -> None:

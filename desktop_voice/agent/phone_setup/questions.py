@@ -96,9 +96,9 @@ _BUY = {
     "Voice.",
 }
 _QUESTIONS = {
-    Step.CARRIER: "Which phone company do you use: Twilio, Telnyx or Plivo?",
-    Step.TUNNEL: "How shall calls reach this computer? Cloudflare Tunnel needs no account; or say "
-    "ngrok, Tailscale, or my own address.",
+    Step.CARRIER: "Which phone company do you use? First, Twilio; second, Telnyx; or third, Plivo?",
+    Step.TUNNEL: "How shall calls reach this computer? First, Cloudflare Tunnel needs no account. "
+    "Second, ngrok; third, Tailscale; or fourth, my own address.",
     Step.POLICY: "Who may call? I suggest to ask unknown callers for a code that your screen "
     "shows. Or say a number that alone may call, anyone, or nobody.",
     Step.GREETING: "What shall callers hear first? Say it, or say “skip” to keep the greeting.",
@@ -106,9 +106,9 @@ _QUESTIONS = {
     Step.DONE: "",
 }
 _EXAMPLES = {
-    Step.CARRIER: "For example, say “Twilio”.",
+    Step.CARRIER: "For example, say “Twilio”, or “the first”.",
     Step.NUMBER: "For example, say “the first”, or “the one ending in 4 2”.",
-    Step.TUNNEL: "For example, say “Cloudflare”.",
+    Step.TUNNEL: "For example, say “Cloudflare”, or “the first”.",
     Step.POLICY: "For example, say “ask for a code”, or “only accept calls from”, and the number "
     "with its country.",
     Step.GREETING: "For example: “Hello, how can I help you?”",

@@ -24,7 +24,7 @@ from desktop_voice.agent.reply import Did, Problem, ReplyPart, Say
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import DesktopVoiceError
-from desktop_voice.core.phone_settings import CarrierChoice
+from desktop_voice.core.phone_settings import CarrierChoice, InboundSettings
 from desktop_voice.core.ports import PhoneSetUp
 from desktop_voice.core.secret_text import Found, find_secrets
 
@@ -73,7 +73,7 @@ class SetUpTalk:
         self._setup: PhoneSetUp | None = None
         self._guide: Guide | None = None
         self._found = Found("")
-        self._before = GuideState()
+        self._before = GuideState(), InboundSettings()
         self._is_withdrawn = False
         self._touched_s = clock.monotonic()
 
@@ -90,17 +90,22 @@ class SetUpTalk:
 
     def taken(self, text: str) -> str:
         """Return the words of a turn without keys; they are kept for the answer to it."""
-        if self._guide is not None:
+        if self._guide is not None and self._setup is not None:
             if self._is_withdrawn:
-                self._guide.state = self._before
+                # A “yes” that turns out to be “yes, but” must not have let anybody in.
+                self._guide.state, inbound = self._before
+                commands.put_back(self._setup, inbound)
             self._forget_what_is_old(self._guide)
-            self._before = self._guide.state
+            self._before = self._guide.state, self._setup.settings.inbound
         self._is_withdrawn = False
         self._found = find_secrets(text, self._asked_for)
         return self._found.masked_text
 
     def withdrawn(self) -> None:
-        """The speaker went on: the turn last taken is only the beginning of the next one."""
+        """The speaker went on: the turn last taken is only the beginning of the next one.
+
+        What it changed of who may call is put back; keys stay in the vault.
+        """
         self._is_withdrawn = True
 
     @property

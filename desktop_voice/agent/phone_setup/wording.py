@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 import phonenumbers
 
 from desktop_voice.agent.intents.spoken_digits import read_spoken_digits
 from desktop_voice.core.reach import NumberChoice
+
+T = TypeVar("T")
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 
@@ -74,7 +77,7 @@ _ORDINALS = {
     for word in words
 }
 _PLACE = re.compile(
-    r"(?:(?:the|number|take|use|choose|option|i want|i take|please)\s+)*(?P<place>\w+)"
+    r"(?:(?:the|that|number|take|use|choose|option|i want|i take|please)\s+)*(?P<place>\w+)"
     r"(?:\s+(?:one|number|please))*"
 )
 _ENDING = re.compile(
@@ -114,11 +117,16 @@ def read_choice(text: str, choices: Sequence[NumberChoice]) -> NumberChoice | No
         # Few digits alone are no number to the reader, so others are put before them.
         spoken = read_spoken_digits(f"{'zero ' * 7}{ending['end']}") or ""
         return _ending_with(spoken[7:], choices)
-    place = _PLACE.fullmatch(said)
-    if place is None:
+    return read_place(said, choices)
+
+
+def read_place(text: str, choices: Sequence[T]) -> T | None:
+    """Return which of ``choices`` is meant by its place, such as ``the second one``."""
+    place = _PLACE.fullmatch(_plain(text)[:200])
+    if place is None or not choices:
         return None
     if place["place"] == "last":
-        return choices[-1] if choices else None
+        return choices[-1]
     at = _ORDINALS.get(place["place"], len(choices))
     return choices[at] if at < len(choices) else None
 

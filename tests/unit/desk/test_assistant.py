@@ -1,27 +1,33 @@
 """The desk assistant with the real engines, talked to over files and typed to."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from desktop_voice.agent.alarms import Alarms
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
+from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.errors import EngineError
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.phone_settings import InboundPolicy
+from desktop_voice.core.settings import ModelSettings, Settings
 from desktop_voice.core.states import AssistantState as S
 from desktop_voice.desk.assistant import DeskAssistant
 from desktop_voice.dialogue.lines.file import FileLine
 from desktop_voice.speech import registry
 from desktop_voice.speech.stt.recogniser import SpeechToText
 from tests.helpers.dialogue import Events, ScriptLine, settle
+from tests.helpers.model_server import model_server
+from tests.helpers.phone_setup import KEY_NAMES, ScriptedPhone
 from tests.helpers.recordings import join, quiet, recordings_or_skip, write_wav
 from tests.helpers.virtual_clock import VirtualClock
+from tests.unit.core.test_secret_text import ALL, SID, TOKEN
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -319,3 +325,79 @@ async def test_esc_ends_a_voice_sample(tmp_path: Path) -> None:
         assert line.clears > clears
         assert line.still_to_play_ms == 0
         assert h.errors == []
+
+
+# --- setting the phone up ---
+
+
+def _spoken_keys(h: Home, logs: Sequence[object]) -> list[str]:
+    """Return the keys that the rest of the app has seen."""
+    seen = repr(h.events.all) + repr(logs)
+    return [name for name, value in ALL.items() if value in seen]
+
+
+async def test_the_phone_is_set_up_at_the_desk_and_no_key_is_seen(tmp_path: Path) -> None:
+    phone, carrier = ScriptedPhone(), CarrierName.TELNYX
+    with capture_logs() as logs:
+        async with home(tmp_path) as h:
+            await h.ready()
+            h.assistant.use_phone_setup(phone)
+            await h.ask(f"I want to use {carrier} for calls")
+            for name in KEY_NAMES[carrier]:
+                await h.ask(ALL[name])
+            await h.ask("Cloudflare")
+            assert "Back to your phone" in await h.ask("what time is it")
+            assert "Is that right?" in await h.ask("only accept calls from +15559876543")
+            assert phone.settings.inbound.policy is InboundPolicy.DISABLED
+            await h.ask("yes")
+            assert "works" in await h.ask("Hello, how can I help you?")
+            assert h.errors == []
+            assert [tool.name for tool in h.events.of(ev.ToolRan)][-1] == "phone.set_up"
+            assert _spoken_keys(h, logs) == []
+    assert phone.vault == {name: ALL[name] for name in KEY_NAMES[carrier]}
+    assert phone.settings.inbound.allow_from == ["+15559876543"]
+
+
+async def test_a_model_is_told_of_no_key(tmp_path: Path) -> None:
+    async with model_server() as server:
+        chosen = Settings().model_copy(
+            update={"model": ModelSettings(base_url=server.base_url, model="small-model")}
+        )
+        async with home(tmp_path, chosen) as h:
+            await h.ready()
+            h.assistant.use_phone_setup(ScriptedPhone())
+            await h.ask(f"My Twilio Account SID is {SID}")
+            await h.ask(f"never mind, and what is {TOKEN}?")
+            await h.ask("cancel")
+            await h.ask("Where is Paris?")
+            told = repr(server.requests)
+    assert "Where is Paris?" in told
+    assert "[twilio_account_sid]" in told
+    assert SID not in told
+    assert TOKEN not in told
+
+
+async def test_a_set_up_that_takes_its_time_is_stopped_by_the_user(tmp_path: Path) -> None:
+    phone = ScriptedPhone(vault=dict.fromkeys(KEY_NAMES[CarrierName.TWILIO], "kept"))
+    phone.gate.clear()
+    async with home(tmp_path) as h:
+        await h.ready()
+        h.assistant.use_phone_setup(phone)
+        for text in ("I want to use Twilio for calls", "ngrok", "skip", "ask for a code"):
+            await h.ask(text)
+        h.assistant.submit_text("skip")
+        await phone.started.wait()
+        h.assistant.stop_reply()
+        await h.until_state(S.ARMED)
+        await h.events.until(lambda: phone.given_up == 1)
+        assert phone.settings == Settings()
+        phone.gate.set()
+        assert "works" in await h.ask("try again")
+
+
+async def test_without_the_phone_it_says_where_it_is_set_up(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        await h.ready()
+        assert "desktop-voice setup phone" in await h.ask("I want to receive phone calls")
+        assert "not kept" in await h.ask(f"my auth token is {TOKEN}")
+        assert TOKEN not in repr(h.events.all)

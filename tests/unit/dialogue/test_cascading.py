@@ -444,3 +444,33 @@ async def test_close_ends_everything_and_leaves_no_task(is_paced: bool) -> None:
         assert t.line.still_to_play_ms == 0
         await t.pipeline.close()
     assert asyncio.all_tasks() == before
+
+
+async def test_a_key_that_was_said_is_seen_by_nobody() -> None:
+    token = "fedcba9876543210" * 2
+    async with talk() as t:
+        await t.ask(f"my auth token is {token} keep it")
+        await t.reply_is_played()
+        masked = "my auth token is [twilio_auth_token] keep it"
+        assert t.user_turns == [masked]
+        assert t.brain.asked == [masked]
+        assert (await t.history())[0] == ChatMessage("user", masked)
+        assert t.events.of(ev.PartialTranscript) != []
+        assert token not in repr(t.events.all)
+
+
+async def test_a_key_that_is_spelled_with_a_pause_is_one_key() -> None:
+    digits = "fedcba9876543210" * 2
+    async with talk(is_paced=True) as t:
+        t.brain.gate.clear()
+        await t.ask("my auth token is " + " ".join(digits[:20]))
+        assert t.user_turns == ["my auth token is [key]"]
+        t.stt.said = " ".join(digits[20:])
+        await t.line.hear(sound(200 * 12), quiet(800))
+        await t.events.until(lambda: len(t.user_turns) == 2)
+        assert t.user_turns[-1] == "my auth token is [twilio_auth_token]"
+        t.brain.gate.set()
+        await t.line.has_queued.wait()
+        assert t.brain.histories[-1] == [
+            ChatMessage("user", "my auth token is [twilio_auth_token]")
+        ]

@@ -172,3 +172,14 @@ def test_a_text_is_cut_at_a_sentence_else_at_a_word() -> None:
     assert bounded("One. Two. Three.", 9) == "One. Two."
     assert bounded("one two three", 8) == "one two"
     assert bounded("onetwothree", 5) == "onetw"
+
+
+async def test_a_callers_key_is_seen_by_nobody() -> None:
+    token = "fedcba9876543210" * 2
+    t = talk()
+    await t.pipeline.answer(f"My auth token is {token}.")
+    masked = "My auth token is [twilio_auth_token]."
+    assert t.brain.asked == [masked]
+    assert t.history.messages() == [ChatMessage("user", masked)]
+    assert t.events.of(ev.UserTurn) == [ev.UserTurn("call_1", masked)]
+    assert token not in repr(t.events.all)

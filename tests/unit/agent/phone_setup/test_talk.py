@@ -41,7 +41,7 @@ def nothing_leaks(talk: Conversation, replies: list[str]) -> None:
     [
         (CarrierName.TWILIO, ["I want to receive phone calls.", "Twilio."]),
         (CarrierName.TELNYX, ["I want to use Telnyx for calls."]),
-        (CarrierName.PLIVO, ["Set up phone calls", "I use Pleevo"]),
+        (CarrierName.PLIVO, ["Set up phone calls", "The third."]),
     ],
 )
 async def test_from_the_wish_to_a_number_that_works(carrier: CarrierName, begin: list[str]) -> None:
@@ -50,7 +50,7 @@ async def test_from_the_wish_to_a_number_that_works(carrier: CarrierName, begin:
     assert phone is not None
     replies = [await talk.say(text) for text in begin]
     if len(begin) > 1:
-        assert "Twilio, Telnyx or Plivo" in replies[0]
+        assert "First, Twilio; second, Telnyx; or third, Plivo?" in replies[0]
     for name in KEY_NAMES[carrier]:
         assert "Please give me the" in replies[-1]
         assert "paste" in replies[-1]
@@ -459,6 +459,12 @@ def with_policy(choice: InboundPolicy, *numbers: str) -> Conversation:
             (InboundPolicy.ALLOWLIST, ["+14155550123"]),
         ),
         (
+            f"Also, except called from {CALLER_SAID}.",
+            with_policy(InboundPolicy.DISABLED),
+            f"Besides, {CALLER_READ} may call. Is that right?",
+            (InboundPolicy.ALLOWLIST, [CALLER]),
+        ),
+        (
             "Accept calls from anyone.",
             with_policy(InboundPolicy.ALLOWLIST, BERLIN),
             "you pay for the calls. Is that what you want?",
@@ -645,6 +651,15 @@ async def test_who_goes_on_speaking_gives_one_answer() -> None:
     assert "Is that what you want?" in await talk.say("anyone")
     talk.talk.withdrawn()
     assert "What shall callers hear first?" in await talk.say("anyone with the code")
+
+
+async def test_a_yes_that_goes_on_lets_nobody_in() -> None:
+    talk = with_policy(InboundPolicy.ALLOWLIST, BERLIN)
+    await talk.say_all("Accept calls from anyone", "yes")
+    assert policy(talk)[0] is InboundPolicy.OPEN
+    talk.talk.withdrawn()
+    await talk.say("yes but not today")
+    assert policy(talk) == (InboundPolicy.ALLOWLIST, [BERLIN])
 
 
 async def test_without_a_phone_nothing_is_kept_and_the_key_is_masked() -> None:
