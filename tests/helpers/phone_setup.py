@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from desktop_voice.core.calls import CarrierName
-from desktop_voice.core.errors import DesktopVoiceError
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.core.phone_settings import CarrierChoice
 from desktop_voice.core.reach import (
     Hop,
@@ -59,7 +59,8 @@ class ScriptedPhone:
 
     async def numbers(self, carrier: CarrierName) -> list[NumberChoice]:
         self._fail("numbers")
-        assert not self.missing_secrets(carrier)
+        if self.missing_secrets(carrier):
+            raise PhoneError("CARRIER-01", "A key is missing.", "Store it in the vault.")
         return list(self.account)
 
     def change(self, section: str, field: str, value: object) -> None:

@@ -206,3 +206,14 @@ def test_whole_conversation_can_be_copied(window: MainWindow, bus: EventBus) -> 
     assert QApplication.clipboard().text() == (
         "You: Hello\nAssistant: Good day — not heard: to you"
     )
+
+
+def test_what_was_sent_cannot_be_brought_back_into_the_line(
+    window: MainWindow, control: RecordingControl
+) -> None:
+    line = window.assistant.line
+    QTest.keyClicks(line, "a key")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert control.commands == [("submit_text", "a key")]
+    line.undo()
+    assert line.text() == ""

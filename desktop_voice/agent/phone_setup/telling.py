@@ -79,7 +79,7 @@ def still_missing(draft: Draft, keys: Sequence[str]) -> str:
         Step.GREETING: "the greeting",
     }
     parts = [] if draft.carrier else [names[Step.CARRIER]]
-    parts += [f"the {label_of(name)}" for name in keys if name not in draft.skipped_keys]
+    parts += [f"the {label_of(name)}" for name in keys]
     parts += [name for step, name in names.items() if step in _ASKED and step not in draft.done]
     return f"Still missing: {spoken_list(parts)}." if parts else "Nothing is missing."
 

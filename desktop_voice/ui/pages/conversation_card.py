@@ -38,7 +38,8 @@ class ConversationCard(QFrame):
     def _submit(self) -> None:
         text = self.line.text().strip()
         if text:
-            self.line.clear()
+            # Unlike clear(), this forgets what Undo would bring back: it may have been a key.
+            self.line.setText("")
             self.submitted.emit(text)
 
     def _line_changed(self, text: str) -> None:
