@@ -14,9 +14,10 @@ from desktop_voice.core.approvals import Approval, ApprovalOutcome
 from desktop_voice.core.calls import Call, CarrierName, TranscriptLine
 from desktop_voice.core.clock import Clock, SystemClock
 from desktop_voice.core.errors import StoreError
-from desktop_voice.storage import call_rows, consent_rows, webhook_rows
+from desktop_voice.storage import audit_rows, call_rows, consent_rows, webhook_rows
+from desktop_voice.storage.audit_rows import AuditEntry
 from desktop_voice.storage.call_rows import Usage
-from desktop_voice.storage.consent_rows import AuditEntry, PairedCaller, PairingTries
+from desktop_voice.storage.consent_rows import PairedCaller, PairingTries
 from desktop_voice.storage.database import Database, Tell
 from desktop_voice.storage.webhook_rows import Claim, StoredReply
 
@@ -39,6 +40,7 @@ class CallStore:
         self._clock = clock
         # What an earlier run of the app left open is void, or open to be begun again.
         self._run = secrets.token_hex(8)
+        self._audit_problem: StoreError | None = None
 
     @classmethod
     async def open(cls, path: Path, clock: Clock | None = None, tell: Tell | None = None) -> Self:
@@ -48,12 +50,14 @@ class CallStore:
             StoreError: It belongs to a newer version, cannot be read, or is in use elsewhere.
         """
         clock = clock or SystemClock()
-        return cls(await Database.open(path, clock, tell), clock)
+        store = cls(await Database.open(path, clock, tell), clock)
+        store._audit_problem = await store._check_audit()
+        return store
 
     @property
     def problem(self) -> StoreError | None:
         """What is wrong, or was found and mended when the store was opened; None if nothing."""
-        return self._database.problem
+        return self._database.problem or self._audit_problem
 
     async def close(self) -> None:
         """Close the database. May be called again."""
@@ -197,11 +201,24 @@ class CallStore:
     async def audit(self, kind: str, detail: str) -> None:
         """Add an entry to the audit, which nobody can change: no secret, nothing that was said."""
         at, detail = self._clock.now(), _clean(detail)
-        await self._database.write_or_owe(lambda db: consent_rows.audit(db, at, kind, detail))
+        await self._database.write_or_owe(lambda db: audit_rows.audit(db, at, kind, detail))
 
     async def audited(self, limit: int = 100) -> list[AuditEntry]:
         """Return the audit's newest entries, newest first."""
-        return await self._database.read(lambda db: consent_rows.audited(db, limit))
+        return await self._database.read(lambda db: audit_rows.audited(db, limit))
+
+    async def _check_audit(self) -> StoreError | None:
+        try:
+            entry = await self._database.read(audit_rows.first_broken)
+        except StoreError as error:
+            return error
+        if entry is None:
+            return None
+        return StoreError(
+            "STORE-08",
+            f"The record of approvals was changed from outside, or damaged, at entry {entry}.",
+            "Do not rely on it from there on; a backup beside the database may still be whole.",
+        )
 
     # Pairing
 

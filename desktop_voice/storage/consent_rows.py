@@ -1,4 +1,4 @@
-"""Rows of consent: approvals, paired callers, and the audit of both: SQL and nothing else.
+"""Rows of consent: approvals and paired callers: SQL and nothing else.
 
 All functions run in the database's thread; those that write belong in a transaction.
 """
@@ -31,16 +31,6 @@ class PairingTries:
 
     of_number: int
     in_all: int
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Something that was decided. ``detail`` holds no secret and nothing that was said."""
-
-    id: int
-    at: datetime
-    kind: str
-    detail: str
 
 
 def keep_approval(db: apsw.Connection, approval: Approval, run: str) -> None:
@@ -124,18 +114,3 @@ def count_pairing_try(
     db.execute("INSERT INTO pairing_try (number, at_us) VALUES (?, ?)", (number, to_us(now)))
     db.execute("DELETE FROM pairing_try WHERE at_us < ?", (to_us(now - _TRIES_KEPT),))
     return True
-
-
-def audit(db: apsw.Connection, at: datetime, kind: str, detail: str) -> None:
-    """Add an entry; none is ever changed or removed."""
-    db.execute(
-        "INSERT INTO audit (at_us, kind, detail) VALUES (?, ?, ?)", (to_us(at), kind, detail)
-    )
-
-
-def audited(db: apsw.Connection, limit: int) -> list[AuditEntry]:
-    """Return the newest entries, newest first."""
-    rows = db.execute(
-        "SELECT id, at_us, kind, detail FROM audit ORDER BY id DESC LIMIT ?", (limit,)
-    )
-    return [AuditEntry(id_, from_us(at_us), kind, detail) for id_, at_us, kind, detail in rows]
