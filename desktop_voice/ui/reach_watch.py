@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 
 from desktop_voice.core import events as ev
+from desktop_voice.core.ports import PhoneControl
 from desktop_voice.core.reach import Hop, HopReport, Reach, ReachState
 from desktop_voice.ui.bridge import Bridge
 
@@ -19,11 +20,12 @@ class ReachWatch(QObject):
     changed = Signal(object)
     broke = Signal(object)
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, phone: PhoneControl, bridge: Bridge) -> None:
         super().__init__(bridge)
-        self.reach = Reach()
+        self.reach: Reach = phone.reach
         self._told: set[Hop] = set()
         self._dead: HopReport | None = None
+        self._note_break()
         bridge.reach_changed.connect(self._on_change)
 
     @property

@@ -20,7 +20,7 @@ _STATES = {
     HopState.OK: "OK",
     HopState.WARNING: "Look at this",
     HopState.FAILED: "Failed",
-    HopState.SKIPPED: "Not needed",
+    HopState.SKIPPED: "Skipped",
 }
 _TITLES = {
     ReachState.OFF: "Will a caller get through?",
@@ -44,9 +44,11 @@ def hop_shape(state: HopState) -> str:
     return _SHAPES[state]
 
 
-def hop_state_text(state: HopState) -> str:
+def hop_state_text(report: HopReport) -> str:
     """Return a hop's state in a word or two."""
-    return _STATES[state]
+    if report.state is HopState.WAITING and report.text:
+        return "Waiting for you"
+    return _STATES[report.state]
 
 
 def hop_kind(state: HopState) -> str:
@@ -73,7 +75,7 @@ def policy_text(policy: InboundPolicy) -> str:
 
 def hop_words(report: HopReport) -> str:
     """Return what was found at a hop, or at least which it is."""
-    return report.text or f"{report.hop.label}: {hop_state_text(report.state).lower()}."
+    return report.text or f"{report.hop.label}: {hop_state_text(report).lower()}."
 
 
 def number_sentence(reach: Reach) -> str:

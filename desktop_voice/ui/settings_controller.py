@@ -10,10 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.ports import AssistantControl, SettingsStore
-from desktop_voice.core.settings import Settings
-
-Change = tuple[str, str, object]
-"""Section, field and new value of a setting."""
+from desktop_voice.core.settings import SettingChange, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +44,12 @@ class SettingsController(QObject):
         problem = self.change_all([(section, field, value)])
         return problem.text if problem is not None else ""
 
-    def change_all(self, changes: Sequence[Change]) -> Problem | None:
+    def change_all(self, changes: Sequence[SettingChange]) -> Problem | None:
         """Set all values or none, as one change; return what is wrong, or None."""
-        settings = self.current
-        for section, field, value in changes:
-            try:
-                settings = settings.with_value(section, field, value)
-            except ValidationError as error:
-                return Problem(field, _message(error))
+        try:
+            settings = self.current.with_values(changes)
+        except ValidationError as error:
+            return Problem(str(error.errors()[0]["loc"][-1]), _message(error))
         if settings == self.current:
             return None
         try:

@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
             control, self.bridge, self.settings.current, self.theme.tokens
         )
         self.watch = CallWatch(phone, self.bridge) if phone is not None else None
-        self.reach = ReachWatch(self.bridge) if phone is not None else None
+        self.reach = ReachWatch(phone, self.bridge) if phone is not None else None
         self.calls: CallsPage | None = None
         self._settings_page: SettingsPage | None = None
         self._setup_page: PhoneSetupPage | None = None

@@ -142,7 +142,9 @@ def test_a_narrow_page_puts_calls_above_the_dial_card(
     qtbot: QtBot, bus: EventBus, phone: RecordingPhone, store: SettingsFile
 ) -> None:
     bridge = Bridge(bus)
-    page = CallsPage(CallWatch(phone, bridge), ReachWatch(bridge), bridge, store.current, DARK)
+    page = CallsPage(
+        CallWatch(phone, bridge), ReachWatch(phone, bridge), bridge, store.current, DARK
+    )
     qtbot.addWidget(page)
     page.resize(1000, 700)
     page.show()

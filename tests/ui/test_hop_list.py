@@ -95,6 +95,22 @@ def test_what_only_the_user_knows_gets_the_keyboard(qtbot: QtBot, set_up: SetUp)
     assert set_up.phone.commands == []
 
 
+def test_a_tunnels_key_is_asked_for_where_the_tunnel_is_chosen(set_up: SetUp) -> None:
+    set_up.choose()
+    set_up.page.tunnel.options.buttons["ngrok"].click()
+    set_up.report(ReachState.BROKEN, a_failure(fix=Fix.ENTER_KEYS))
+    row(set_up, Hop.TUNNEL).fix_button.click()
+    assert focus_is_in(set_up.page.tunnel.authtoken)
+
+
+def test_the_first_call_waits_for_the_user(set_up: SetUp) -> None:
+    call = HopReport(Hop.CALL, HopState.WAITING, "Call it from your phone now.", fix=Fix.REHEARSE)
+    set_up.report(ReachState.READY, call)
+    assert row(set_up, Hop.CALL).state.text() == "Waiting for you"
+    row(set_up, Hop.CALL).fix_button.click()
+    assert set_up.phone.commands == [("repair", Fix.REHEARSE)]
+
+
 def test_a_number_is_chosen_where_several_are(qtbot: QtBot, set_up: SetUp) -> None:
     set_up.phone.own_numbers = [NumberChoice("+14155550100"), NumberChoice("+14155550101")]
     set_up.choose()

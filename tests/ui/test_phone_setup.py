@@ -59,8 +59,6 @@ def test_keys_and_one_button_set_the_number_up(qtbot: QtBot, set_up: SetUp) -> N
         CarrierName.TWILIO,
         tunnel=TunnelChoice.CLOUDFLARED,
         policy=InboundPolicy.PAIRING,
-        allow_from=(),
-        greeting=set_up.settings.phone.greeting,
     )
     vault = Vault(set_up.vault_path, None, SMALL)
     vault.open(PASSPHRASE)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop_voice.core.phone_settings import InboundPolicy
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.ui.announce import announce
 from desktop_voice.ui.pages.setting_row import FieldRow
 from desktop_voice.ui.pages.setting_spec import field_spec
-from desktop_voice.ui.settings_controller import Change, SettingsController
+from desktop_voice.ui.settings_controller import SettingsController
 from desktop_voice.ui.widgets.option_list import OptionList
 from desktop_voice.ui.widgets.plain_label import plain_label
 
@@ -76,7 +76,7 @@ class CallerRules(QWidget):
         """What is chosen."""
         return InboundPolicy(self.options.value)
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[SettingChange]:
         """Return the settings that the choice means."""
         return [("inbound", "policy", self.policy)]
 

@@ -21,8 +21,8 @@ from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.events import DownloadProgress
 from desktop_voice.core.phone_settings import CarrierChoice
 from desktop_voice.core.ports import PhoneControl, VaultControl, VaultStatus
-from desktop_voice.core.reach import Fix, NumberChoice, Reach, ReachState, SetUpWish
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.reach import Fix, Hop, HopReport, NumberChoice, Reach, ReachState, SetUpWish
+from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.ui.announce import announce
 from desktop_voice.ui.mailbox import Mailbox
 from desktop_voice.ui.pages.away_choice import AwayPicker
@@ -37,7 +37,7 @@ from desktop_voice.ui.pages.tunnel_picker import TunnelPicker
 from desktop_voice.ui.pages.vault_gate import VaultGate
 from desktop_voice.ui.reach_watch import ReachWatch
 from desktop_voice.ui.reach_words import needs_user
-from desktop_voice.ui.settings_controller import Change, SettingsController
+from desktop_voice.ui.settings_controller import SettingsController
 from desktop_voice.ui.theme.manager import set_kind
 from desktop_voice.ui.visible_text import breakable, visible
 from desktop_voice.ui.widgets.option_list import OptionList
@@ -214,7 +214,7 @@ class PhoneSetupPage(QWidget):
         if carrier is None:
             return
         choice = CarrierChoice(carrier.value)
-        changes: list[Change] = [
+        changes: list[SettingChange] = [
             ("phone", "carrier", choice),
             *self.tunnel.changes(),
             *self.callers.changes(),
@@ -230,14 +230,11 @@ class PhoneSetupPage(QWidget):
             else:
                 self._tell(problem.text, is_problem=True)
             return
-        current = self._settings.current
         wish = SetUpWish(
             carrier=carrier,
             number=self.number.value,
             tunnel=self.tunnel.provider,
-            policy=current.inbound.policy,
-            allow_from=tuple(current.inbound.allow_from),
-            greeting=current.phone.greeting,
+            policy=self.callers.policy,
         )
         self._tell("Setting up…")
         self._bring_up(self.reach)
@@ -254,9 +251,12 @@ class PhoneSetupPage(QWidget):
     def _failed(self, error: DesktopVoiceError) -> None:
         self._tell(f"{error.what} {error.do} ({error.code})", is_problem=True)
 
-    def _fix(self, fix: Fix) -> None:
+    def _fix(self, report: HopReport) -> None:
         carrier = self.chosen_carrier
-        match fix:
+        match report.fix:
+            case Fix.ENTER_KEYS if report.hop is Hop.TUNNEL and self.tunnel.fields:
+                self._bring_up(self.tunnel)
+                self.tunnel.fields[0].focus()
             case Fix.ENTER_KEYS if carrier is not None and self._keeper is not None:
                 self._bring_up(self.keys[carrier])
                 self.keys[carrier].focus()
@@ -273,7 +273,7 @@ class PhoneSetupPage(QWidget):
             case Fix.CHOOSE_POLICY:
                 self._focus(self.callers.options)
             case _:
-                self._phone.repair(fix)
+                self._phone.repair(report.fix)
 
     def _rehearse(self) -> None:
         carrier = self.chosen_carrier

@@ -22,8 +22,8 @@ _PROGRAM = "cloudflared"
 class ReachPanel(QFrame):
     """Fills as reports come.
 
-    ``fix_wanted`` carries a :class:`~desktop_voice.core.reach.Fix`; ``rehearsal_wanted`` asks for
-    a call on this machine.
+    ``fix_wanted`` carries the :class:`~desktop_voice.core.reach.HopReport` whose fix the user
+    wants; ``rehearsal_wanted`` asks for a call on this machine.
     """
 
     fix_wanted = Signal(object)

@@ -8,10 +8,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop_voice.core.phone_settings import TunnelChoice
 from desktop_voice.core.ports import VaultStatus
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.ui.pages.carrier_guide import CLOUDFLARE_TOKEN, NGROK_TOKEN
 from desktop_voice.ui.pages.key_field import KeyField
-from desktop_voice.ui.settings_controller import Change
 from desktop_voice.ui.widgets.labelled_line import LabelledLine
 from desktop_voice.ui.widgets.option_list import OptionList
 
@@ -131,10 +130,10 @@ class TunnelPicker(QWidget):
         for field in (self.token, self.authtoken):
             field.show_status(status)
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[SettingChange]:
         """Return the settings that the choice means."""
         way = self.way
-        changes: list[Change] = [("tunnel", "provider", _PROVIDERS[way])]
+        changes: list[SettingChange] = [("tunnel", "provider", _PROVIDERS[way])]
         # An own address and a hostname win over what is chosen: they must not be left behind.
         own = self.address.value if way is Way.OWN else ""
         changes.append(("phone", "public_url", own))

@@ -12,8 +12,8 @@ from desktop_voice.ui.widgets.hop_row import HopRow
 class HopList(QWidget):
     """All hops in the order in which they are checked; rows stay, so that focus does.
 
-    ``fix_wanted`` carries a :class:`~desktop_voice.core.reach.Fix`; ``asked`` the row that asks
-    a question.
+    ``fix_wanted`` carries the :class:`HopReport` whose fix the user wants; ``asked`` the row that
+    asks a question.
     """
 
     fix_wanted = Signal(object)

@@ -23,7 +23,7 @@ _SIGN_WIDTH_EM = 1.6
 
 
 class HopRow(QFrame):
-    """One hop; ``fix_wanted`` carries the :class:`Fix` of its button.
+    """One hop; ``fix_wanted`` carries the :class:`HopReport` whose fix the user wants.
 
     ``asked`` tells that it asks a question, which wants to be in view.
 
@@ -47,7 +47,7 @@ class HopRow(QFrame):
         self.fix_button = QPushButton("")
         self.fix_button.clicked.connect(self._fix)
         self.question = _PointQuestion()
-        self.question.agreed.connect(lambda: self.fix_wanted.emit(Fix.POINT_NUMBER))
+        self.question.agreed.connect(lambda: self.fix_wanted.emit(self.report))
         self.question.no.clicked.connect(self._refuse)
         self._build()
         self._show()
@@ -74,9 +74,7 @@ class HopRow(QFrame):
         self.sign.setText(hop_shape(report.state))
         set_kind(self.sign, kind)
         took = took_text(report.took_ms)
-        self.state.setText(
-            " · ".join(part for part in (hop_state_text(report.state), took) if part)
-        )
+        self.state.setText(" · ".join(part for part in (hop_state_text(report), took) if part))
         set_kind(self.state, kind)
         self.text.setText(breakable(visible(report.text)))
         self.text.setVisible(bool(report.text))
@@ -91,7 +89,7 @@ class HopRow(QFrame):
         self.fix_button.setVisible(report.fix is not Fix.NONE)
         self.question.close_question()
         self.setAccessibleName(
-            f"{report.hop.label}: {hop_state_text(report.state)}. {report.text} {report.do}".strip()
+            f"{report.hop.label}: {hop_state_text(report)}. {report.text} {report.do}".strip()
         )
 
     def _fix(self) -> None:
@@ -100,7 +98,7 @@ class HopRow(QFrame):
             self.question.open_question()
             self.asked.emit()
         elif self.report.fix is not Fix.NONE:
-            self.fix_wanted.emit(self.report.fix)
+            self.fix_wanted.emit(self.report)
 
     def _refuse(self) -> None:
         self.question.close_question()
