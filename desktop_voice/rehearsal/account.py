@@ -13,6 +13,7 @@ from aiohttp import web
 from desktop_voice.rehearsal.command_fields import take_text, wrong_command
 from desktop_voice.rehearsal.network import is_e164
 
+_MOST_SKEW_S = 1e8
 STATES = ("active", "trial", "suspended", "closed", "no_credit")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -82,6 +83,8 @@ def change_account(desk: AccountDesk, fields: dict[str, object]) -> None:
         raise wrong_command("there is no number to bind")
     if not isinstance(skew_s, int | float) or isinstance(skew_s, bool) or fields:
         raise wrong_command("an account has a state, numbers, bound and clock_skew_s")
+    if not abs(skew_s) <= _MOST_SKEW_S:
+        raise wrong_command("no clock is that far off")
     desk.standing.state = state
     desk.standing.clock_skew_s = float(skew_s)
     if numbers is not None:
@@ -105,6 +108,6 @@ def dated(standing: Standing) -> Any:  # noqa: ANN401 - aiohttp's middleware typ
 def _numbers(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise wrong_command("numbers is no list")
-    if len(set(value)) < len(value) or not all(isinstance(n, str) and is_e164(n) for n in value):
+    if not all(isinstance(n, str) and is_e164(n) for n in value) or len(set(value)) < len(value):
         raise wrong_command("numbers are different texts in E.164")
     return tuple(value)

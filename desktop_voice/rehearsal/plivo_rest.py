@@ -67,7 +67,9 @@ class PlivoRest:
                 self._authenticate(request)
                 return await handler(request)
             except PlivoRefusalError as refusal:
-                self._violation(f"{request.method} {request.path} refused: {refusal}")
+                # An account that is out of use is no fault of the app's.
+                if self._account.standing.state not in ("suspended", "closed"):
+                    self._violation(f"{request.method} {request.path} refused: {refusal}")
                 return refusal.response()
 
         return checked

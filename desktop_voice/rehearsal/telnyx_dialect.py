@@ -90,19 +90,23 @@ class TelnyxDialect:
 
     def _takes_itself(self, call: NetworkCall) -> bool:
         """Do what the number's settings say in place of the app; return whether they say so."""
-        number = self._account.find(call.to_number)
+        if call.notes.get("without_app"):
+            return True
         if self.find(call.ref) is not None:
             return False
+        number = self._account.find(call.to_number)
         if (
             number is None
             or not self._account.standing.carries_calls
             or number.connection_id != self._account.connection_id
         ):
+            call.notes["without_app"] = True
             call.end(Cause.FAILED, "network")
             return True
         if not number.forwards_to and not number.voicemail:
             return False
         if call.state is State.RINGING:
+            call.notes["without_app"] = True
             call.run(self._serve(call, number))
         return True
 

@@ -262,7 +262,8 @@ class Account:
         text: How it is, one sentence for people.
         clock_offset_s: By how much this machine's clock is ahead of the carrier's, within a
             second; negative: behind it; None: the carrier did not say what time it has.
-        problem: Why it cannot be used; of a trial what it cannot do, which is a warning only.
+        problem: Why no call comes in or goes out, whatever the state; of a trial what it cannot do,
+            which is a warning only.
     """
 
     state: AccountState

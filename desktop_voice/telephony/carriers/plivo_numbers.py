@@ -52,7 +52,9 @@ class PlivoNumbers:
         app_id = _last(fields.text(resource, "application") or fields.text(resource, "app_id"))
         data = {"ref": number.ref, "app_id": app_id}
         if app_id:
-            application = await self._get(f"/Application/{_part(app_id)}/")
+            # What cannot be looked at, such as a flow made in the console, can be linked again.
+            path = f"/Application/{_part(app_id)}/"
+            application = (await self._http.get(path, accept=(404,))).body
             data["app_name"] = fields.text(application, "app_name")
             data |= {name: fields.text(application, name) for name in _KEPT}
         owner = _last(fields.text(resource, "sub_account"))

@@ -113,8 +113,7 @@ def away_url(away: AwaySettings) -> str:
         case AwayChoice.FORWARD:
             return _twimlet("forward", {"PhoneNumber": away.forward_to})
         case AwayChoice.VOICEMAIL if "@" in away.email:
-            said = {"Message": away.message} if away.message.strip() else {}
-            return _twimlet("voicemail", {"Email": away.email, **said, "Transcribe": "false"})
+            return _twimlet("voicemail", {"Email": away.email, "Transcribe": "false"})
         case AwayChoice.ADDRESS:
             return away.address
     return ""

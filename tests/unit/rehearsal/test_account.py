@@ -79,6 +79,7 @@ async def test_an_account_is_as_the_test_says(
                 )
                 ref = await rehearsal.dial(name, CALLER)
                 await rehearsal.wait_for("call", ref=ref, state="ended", by="network")
+    assert violations(rehearsal) == []
 
 
 async def test_a_closed_account(rehearsal: RehearsalProcess, carriers: Carriers) -> None:
@@ -246,7 +247,9 @@ WRONG: list[tuple[str, dict[str, object]]] = [
     ("plivo", {"numbers": ["123"]}),
     ("plivo", {"numbers": [OTHERS[0], OTHERS[0]]}),
     ("twilio", {"numbers": [], "bound": "trunk"}),
+    ("plivo", {"numbers": [{}, OTHERS[0]]}),
     ("twilio", {"clock_skew_s": "much"}),
+    ("twilio", {"clock_skew_s": float("nan")}),
     ("twilio", {"colour": "red"}),
 ]
 

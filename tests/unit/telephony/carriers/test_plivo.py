@@ -489,6 +489,19 @@ async def test_our_own_application_is_used_again(phone: Phone) -> None:
     assert phone.api.bodies(ONE_APP)[-1] == {name: ours[name] for name in kept}
 
 
+async def test_a_number_of_a_flow_that_is_no_application_is_linked_and_given_back(
+    phone: Phone,
+) -> None:
+    phone.api.will(f"GET {ONE_NUMBER}", (200, number()))
+    phone.api.will(f"GET {ACCOUNT}/Application/5/", (404, error("not found")))
+    phone.api.will(f"GET {APPS}", (200, {"objects": []}))
+    phone.api.will(f"POST {APPS}", (201, {"app_id": "77"}))
+    phone.api.will(f"POST {ONE_NUMBER}", (202, {}))
+    before = await phone.carrier.set_webhook(NUMBER, webhooks.BASE)
+    await phone.carrier.restore_webhook(stored(before))
+    assert phone.api.bodies(ONE_NUMBER)[-2:] == [{"app_id": "77"}, {"app_id": "5"}]
+
+
 async def test_a_number_of_a_sub_account_is_refused(phone: Phone) -> None:
     owner = f"{ACCOUNT}/Subaccount/SA00000000000000ABCD/"
     phone.api.will(f"GET {ONE_NUMBER}", (200, number(application=None, sub_account=owner)))

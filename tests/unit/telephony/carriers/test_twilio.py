@@ -503,9 +503,9 @@ PAGES = [
         {"PhoneNumber": ["+14155550187"]},
     ),
     (
-        AwaySettings(choice=AwayChoice.VOICEMAIL, email="me@example.com", message="Speak."),
+        AwaySettings(choice=AwayChoice.VOICEMAIL, email="me@example.com"),
         "/voicemail",
-        {"Email": ["me@example.com"], "Message": ["Speak."], "Transcribe": ["false"]},
+        {"Email": ["me@example.com"], "Transcribe": ["false"]},
     ),
 ]
 
