@@ -21,6 +21,7 @@ from desktop_voice.server.phone import Phone
 from desktop_voice.server.phone_service import PhoneService
 from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
 from desktop_voice.telephony.manager import CallManager
+from desktop_voice.telephony.steps import Gather
 from tests.helpers.call_lab import FAR, Lab, call_lab
 from tests.helpers.dialogue import Events
 from tests.helpers.virtual_loop import virtual
@@ -116,12 +117,16 @@ async def test_a_call_from_the_wish_to_the_history(tmp_path: Path) -> None:
         phone.settle_approval(approval.id, True)
         await lab.until(lambda: bool(lab.carrier.all("place")))
         (call,) = phone.calls
-        await lab.hook(K.ANSWERED, call_id=call.id)
+        (gather,) = await lab.hook(K.ANSWERED, call_id=call.id)
         assert phone.calls[0].state is CallState.TALKING
         phone.speak(call.id, "This is the owner.")
         phone.send_dtmf(call.id, "1")
         phone.extend(call.id)
-        await lab.until(lambda: bool(lab.carrier.performed and lab.carrier.all("send_dtmf")))
+        await lab.until(lambda: bool(lab.carrier.all("send_dtmf")))
+        assert isinstance(gather, Gather)
+        (following,) = await lab.hook(K.SILENCE, turn=gather.turn)
+        assert isinstance(following, Gather)
+        assert following.prompt == "This is the owner."
         phone.hang_up_all()
         await lab.until(lambda: bool(lab.carrier.all("hang_up")))
         await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
