@@ -68,7 +68,7 @@ class PlivoRest:
                 return await handler(request)
             except PlivoRefusalError as refusal:
                 # An account that is out of use is no fault of the app's.
-                if self._account.standing.state not in ("suspended", "closed"):
+                if self._account.standing.carries_calls:
                     self._violation(f"{request.method} {request.path} refused: {refusal}")
                 return refusal.response()
 

@@ -97,7 +97,7 @@ class TelnyxRest:
         """Whether an app that does everything right may be refused so."""
         # The call may have ended while this was on its way; a mailbox has to be asked for.
         is_mailbox = request.method == "GET" and request.path.endswith("/voicemail")
-        is_out_of_use = self._account.standing.state in ("suspended", "closed")
+        is_out_of_use = not self._account.standing.carries_calls
         return refusal.code == "90018" or is_mailbox or is_out_of_use
 
     def _check_standing(self) -> None:
