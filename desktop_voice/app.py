@@ -81,6 +81,7 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
         """Start the phone on the desk's engines once they are loaded."""
         from desktop_voice.server.outside import outside
         from desktop_voice.server.phone_service import PhoneService
+        from desktop_voice.server.set_up import SetUp
         from desktop_voice.telephony.voice_call import VoiceCall
 
         room, brain = await assistant.voice()
@@ -97,6 +98,9 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
             programs=paths.cache,
         )
         await phone.serve(service)
+        set_up = SetUp(service, vault)
+        await set_up.refresh()
+        assistant.use_phone_setup(set_up)
         assistant.use_tools([VoiceCall(service.actions)])
 
     if log_problem is not None:

@@ -75,7 +75,7 @@ class ReachService:
         self._number: OwnNumber | None = None
         self._reach = Reach()
         self._looking = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._is_closing = False
 
     @property
@@ -352,16 +352,16 @@ class ReachService:
         return True
 
     def _spawn(self, coroutine: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.get_running_loop().create_task(_to_its_end(coroutine))
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._on_done)
 
-
-async def _to_its_end(coroutine: Coroutine[Any, Any, object]) -> None:
-    try:
-        await coroutine
-    except Exception:  # noqa: BLE001 - the next look finds what is wrong
-        _log.exception("keeping the way in failed")
+    def _on_done(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            # The next look finds what is wrong.
+            _log.error("keeping the way in failed", exc_info=error)
 
 
 def _matters(settings: Settings) -> object:

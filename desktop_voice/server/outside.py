@@ -57,7 +57,11 @@ def outside(secret: Callable[[str], str], environment: Mapping[str, str]) -> Out
         return Outside(
             secret,
             api_bases={one: _local(world["api_bases"][one]) for one in CarrierName},
-            way=PublicWay((_loopback(edge["host"]), edge["port"]), Path(edge["authority"])),
+            way=PublicWay(
+                edge=(_loopback(edge["host"]), edge["port"]),
+                authority=Path(edge["authority"]),
+                unresolved=Path(edge["unresolved"]),
+            ),
             programs=Path(world["programs"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

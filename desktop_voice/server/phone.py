@@ -126,9 +126,13 @@ class Phone:
         self._do(lambda phone: phone.actions.hang_up(call_id), call_id)
 
     def hang_up_all(self) -> None:
-        """End every call."""
-        for call in self.calls:
-            self.hang_up(call.id)
+        """End every call, also those that are only being placed."""
+
+        async def hang_up(service: PhoneService) -> None:
+            for one in (service, *self._rehearsing):
+                await one.actions.hang_up_all()
+
+        self._do(hang_up)
 
     def speak(self, call_id: str, text: str) -> None:
         """Say exactly ``text`` on a call."""

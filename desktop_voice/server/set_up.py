@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import structlog
+
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.errors import VaultError
 from desktop_voice.core.phone_settings import TunnelProtocol
-from desktop_voice.core.ports import VaultControl
+from desktop_voice.core.ports import VaultControl, VaultStatus
 from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
 from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.reach.wish import changes_for
@@ -18,6 +20,8 @@ from desktop_voice.telephony.carriers.errors import no_number
 
 if TYPE_CHECKING:
     from desktop_voice.server.phone_service import PhoneService
+
+_log = structlog.get_logger()
 
 
 class SetUp:
@@ -31,22 +35,37 @@ class SetUp:
     def __init__(self, phone: PhoneService, vault: VaultControl | None = None) -> None:
         self._phone = phone
         self._vault = vault
+        self._present: frozenset[str] = frozenset()
+        self._refreshing: asyncio.Task[None] | None = None
+        self._wanted: Settings | None = None
+        self._changing: asyncio.Task[None] | None = None
 
     @property
     def settings(self) -> Settings:
-        """The settings in use."""
-        return self._phone.settings
+        """The settings in use, or about to be."""
+        return self._wanted or self._phone.settings
 
     @property
     def reach(self) -> Reach:
         """How callers get through, as last found. Raises PhoneError: this phone has no way in."""
         return self._phone.reach.reach
 
-    async def missing_secrets(self, carrier: CarrierName) -> tuple[str, ...]:
-        """Return the vault's names of the carrier's keys that are not there yet, in order."""
-        wanted = SECRET_NAMES[carrier]
-        values = await asyncio.to_thread(lambda: [self._phone.secret(name) for name in wanted])
-        return tuple(name for name, value in zip(wanted, values, strict=True) if not value)
+    def missing_secrets(self, carrier: CarrierName) -> tuple[str, ...]:
+        """Return the vault's names of the carrier's keys that are not there yet, in order.
+
+        As of the last :meth:`refresh`; each call begins another one.
+        """
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.get_running_loop().create_task(self.refresh())
+        return tuple(name for name in SECRET_NAMES[carrier] if name not in self._present)
+
+    async def refresh(self) -> None:
+        """Look which keys there are; a vault that cannot be looked into has none."""
+        if self._vault is not None:
+            try:
+                self._see(await asyncio.wrap_future(self._vault.status()))
+            except VaultError as error:
+                _log.info("vault cannot be looked into", code=error.code)
 
     async def keep_secret(self, name: str, value: str) -> None:
         """Put a key into the vault; it makes one that the keyring opens if there is none.
@@ -61,7 +80,7 @@ class SetUp:
         status = await asyncio.wrap_future(self._vault.status())
         if not status.exists:
             await asyncio.wrap_future(self._vault.create(None))
-        await asyncio.wrap_future(self._vault.set(name, value))
+        self._see(await asyncio.wrap_future(self._vault.set(name, value)))
 
     async def numbers(self, carrier: CarrierName) -> list[NumberChoice]:
         """Return the voice numbers of the account.
@@ -78,12 +97,20 @@ class SetUp:
             raise no_number(carrier)
         return [NumberChoice(one.number, one.label) for one in voice]
 
-    async def change(self, section: str, field: str, value: object) -> None:
-        """Change a setting for good; raises ``pydantic.ValidationError``."""
-        await self._phone.change((section, field, value))
+    def change(self, section: str, field: str, value: object) -> None:
+        """Change a setting for good; raises ``pydantic.ValidationError``.
+
+        It is in :attr:`settings` at once; :meth:`set_up` and :meth:`check` wait until it is used.
+        """
+        self._wanted = self.settings.with_value(section, field, value)
+        before = self._changing
+        self._changing = asyncio.get_running_loop().create_task(
+            self._change_after(before, (section, field, value))
+        )
 
     async def change_all(self, changes: Sequence[SettingChange]) -> None:
         """Change several settings for good; raises ``pydantic.ValidationError``."""
+        await self._settled()
         await self._phone.change(*changes)
 
     def can_be(self, wish: SetUpWish) -> None:
@@ -100,6 +127,7 @@ class SetUp:
         Raises:
             CommandError: A value of the wish cannot be (``SETUP-01``).
         """
+        await self._settled()
         await self._phone.change(*changes_for(wish, self._phone.settings))
         if self._phone.carrier is None:
             await self._phone.keys_changed()
@@ -107,6 +135,7 @@ class SetUp:
 
     async def check(self) -> Reach:
         """Look at every hop."""
+        await self._settled()
         return await self._phone.reach.examine()
 
     async def repair(self, fix: Fix) -> Reach:
@@ -124,3 +153,19 @@ class SetUp:
                 return await reach.examine(acts=True, takes_over=True)
             case _:
                 return await reach.examine()
+
+    def _see(self, status: VaultStatus) -> None:
+        self._present = frozenset(info.name for info in status.secrets if info.source)
+
+    async def _change_after(self, before: asyncio.Task[None] | None, change: SettingChange) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        try:
+            await self._phone.change(change)
+        finally:
+            if self._changing is asyncio.current_task():
+                self._wanted = self._changing = None
+
+    async def _settled(self) -> None:
+        if self._changing is not None:
+            await asyncio.wait({self._changing})

@@ -23,11 +23,13 @@ class PublicWay:
         edge: Host and port that every public name leads to, if not the network's.
         authority: A PEM file with the only authority to believe, if not the system's.
         names: A suffix that a name must have to lead to ``edge``; empty: any.
+        unresolved: A file with the names that are unknown at this moment, one a line; ``*``: all.
     """
 
     edge: tuple[str, int] | None = None
     authority: Path | None = None
     names: str = ""
+    unresolved: Path | None = None
 
     def ssl_context(self) -> ssl.SSLContext:
         """Return a context that checks certificates and names. Reads a file."""
@@ -38,7 +40,9 @@ class PublicWay:
 
         Must be called on a running event loop.
         """
-        return _EdgeResolver(self.edge, self.names) if self.edge else ThreadedResolver()
+        if self.edge is None:
+            return ThreadedResolver()
+        return _EdgeResolver(self.edge, self.names, self.unresolved)
 
     def connector(self, trust: ssl.SSLContext | None = None) -> aiohttp.TCPConnector:
         """Return a new connector that goes this way; the caller's session closes it.
@@ -57,14 +61,19 @@ class PublicWay:
 class _EdgeResolver(AbstractResolver):
     """Leads public names to the edge, whatever port was asked for, and others where they lead."""
 
-    def __init__(self, edge: tuple[str, int], names: str) -> None:
+    def __init__(self, edge: tuple[str, int], names: str, unresolved: Path | None) -> None:
         self._edge = edge
         self._names = names
+        self._unresolved = unresolved
         self._other = ThreadedResolver()
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         if self._names and not host.endswith(self._names):
             return await self._other.resolve(host, port, socket.AddressFamily(family))
+        if self._unresolved is not None and self._unresolved.is_file():
+            unknown = self._unresolved.read_text("utf-8").split()
+            if "*" in unknown or host in unknown:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         address, edge_port = self._edge
         return [
             ResolveResult(

@@ -16,7 +16,13 @@ from desktop_voice.server.outside import VARIABLE, outside
 def _world(**edge: Any) -> dict[str, Any]:
     return {
         "api_bases": {name: f"http://127.0.0.1:4711/{name}" for name in CarrierName},
-        "edge": {"host": "127.0.0.1", "port": 4712, "authority": "authority.pem", **edge},
+        "edge": {
+            "host": "127.0.0.1",
+            "port": 4712,
+            "authority": "authority.pem",
+            "unresolved": "unresolved.txt",
+            **edge,
+        },
         "programs": "bin",
     }
 

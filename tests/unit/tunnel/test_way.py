@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import aiohttp
 import pytest
 from aiohttp import web
@@ -40,6 +42,22 @@ async def test_names_that_are_not_the_rehearsals_go_their_own_way(edge: TestServ
         session.get(f"http://localhost:{edge.port}/") as answer,
     ):
         assert answer.status == 200
+    await edge.close()
+
+
+async def test_a_name_that_is_unknown_for_a_while_leads_nowhere(
+    edge: TestServer, tmp_path: Path
+) -> None:
+    unknown = tmp_path / "unresolved.txt"
+    unknown.write_text("calm-river.trycloudflare.com\n")
+    way = PublicWay(edge=("127.0.0.1", edge.port or 0), unresolved=unknown)
+    url = "http://calm-river.trycloudflare.com/"
+    async with aiohttp.ClientSession(connector=way.connector()) as session:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get(url)
+        unknown.write_text("")
+        async with session.get(url) as answer:
+            assert answer.status == 200
     await edge.close()
 
 
