@@ -135,8 +135,10 @@ def _run_talk(options: argparse.Namespace) -> int:
     from desktop_voice.desk.talk import TalkOptions, talk
     from desktop_voice.storage.paths import app_paths
     from desktop_voice.storage.settings_file import SettingsFile
+    from desktop_voice.system.core_dumps import forbid_core_dumps
     from desktop_voice.system.logs import configure_logs
 
+    forbid_core_dumps()
     if options.recording is None and (options.reply or options.fast):
         raise CommandError(
             "CLI-01", "--out and --fast go with a recording.", "Add --in RECORDING.wav."

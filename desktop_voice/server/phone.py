@@ -132,7 +132,8 @@ class Phone:
             for one in (service, *self._rehearsing):
                 await one.actions.hang_up_all()
 
-        self._do(hang_up)
+        if self._service is not None:
+            self._do(hang_up)
 
     def speak(self, call_id: str, text: str) -> None:
         """Say exactly ``text`` on a call."""
