@@ -118,7 +118,9 @@ class FirstRunGuide(QWidget):
         self.next = QPushButton("Next")
         set_kind(self.next, "primary")
         self.next.clicked.connect(self.next_step)
-        self.phone = QPushButton("Finish and set up calls")
+        self.phone = QPushButton("Set up calls")
+        self.phone.setAccessibleDescription("Finish, and go on with your phone number.")
+        self.phone.setToolTip("Finish, and go on with your phone number")
         self.phone.clicked.connect(self._finish_with_phone)
         for button in (self.skip_all, self.back, self.phone, self.skip, self.next):
             button.setAutoDefault(True)  # Enter presses it, as Space does

@@ -15,6 +15,7 @@ Choice = tuple[str, str]
 Choices = Callable[[str], Sequence[Choice]]
 
 EDITOR_WIDTH_PX = 270
+_NO_LIMIT_PX = 16_777_215
 
 
 class Editor(QWidget):
@@ -40,6 +41,13 @@ class Editor(QWidget):
 
     def refresh(self) -> None:
         """Read live lists again; editors without one have nothing to do."""
+
+    def let_grow(self) -> None:
+        """Take all the width that there is, instead of the same as the other editors."""
+        for widget in (self, self.focusProxy()):
+            if widget is not None:
+                widget.setMinimumWidth(0)
+                widget.setMaximumWidth(_NO_LIMIT_PX)
 
     def set_valid(self, *, is_valid: bool) -> None:
         """Mark the value as one that was, or was not, accepted."""

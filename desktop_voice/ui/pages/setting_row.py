@@ -83,10 +83,12 @@ class FieldRow(QWidget):
         row.setSpacing(14)
         if not is_stacked:
             row.addLayout(words, 1)
-        row.addWidget(self.editor, 0, Qt.AlignmentFlag.AlignVCenter)
-        row.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignVCenter)
         if is_stacked:
-            row.addStretch(1)
+            self.editor.let_grow()
+            row.addWidget(self.editor, 1)
+        else:
+            row.addWidget(self.editor, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignVCenter)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 8, 0, 8)
         column.setSpacing(6)
