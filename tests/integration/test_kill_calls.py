@@ -64,7 +64,8 @@ async def test_an_order_that_the_carrier_took_but_we_never_knew_is_found_and_hun
         async with proxy(
             lambda: f"http://127.0.0.1:{killed.rehearsal.card.port}", keep_answer
         ) as o:
-            # Later the public address leads nowhere: only the carrier's list tells of the call.
+            # No webhook arrives, now or later: only the carrier's list tells of the call.
+            await killed.rehearsal.fault(carrier, "webhook", "reset", count=1000)
             await killed.begin(point, replace(first, api_base=f"{o}/{carrier}"), ring_ms=LONG_MS)
             await taken.wait()
             await killed.nursery.kill(first)

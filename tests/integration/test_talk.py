@@ -198,6 +198,7 @@ def split_between_words(pcm: Pcm, stt: SpeechToText) -> tuple[Pcm, Pcm] | None:
     return halves if is_between_words else None
 
 
+@pytest.mark.timeout(300)
 def test_no_speaker_who_pauses_600_ms_is_cut_off(
     quick_talk: Talker, recordings: Recordings, stt: SpeechToText, tmp_path: Path
 ) -> None:
