@@ -163,9 +163,10 @@ def _run_talk(options: argparse.Namespace) -> int:
 
 
 def _run_doctor(options: argparse.Namespace) -> int:
+    from desktop_voice.doctor_phone import check_phone
     from desktop_voice.system.doctor import run_doctor
 
-    return run_doctor(as_json=options.json)
+    return run_doctor(as_json=options.json, further=check_phone)
 
 
 def _run_bench(options: argparse.Namespace) -> int:

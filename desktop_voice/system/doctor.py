@@ -6,7 +6,8 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 from desktop_voice.storage.paths import app_paths
 from desktop_voice.storage.settings_file import SettingsFile
@@ -21,15 +22,19 @@ _NAME_WIDTH = 18
 _URL_LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 
 
-def run_doctor(*, as_json: bool) -> int:
+def run_doctor(*, as_json: bool, further: Callable[[], Iterator[Check]] | None = None) -> int:
     """Check everything, print each finding as soon as it is there; return 1 if one is a failure.
 
     With ``as_json`` each is a line ``{"type": "check", "name", "status", "what", "do"}``, and the
     last line is ``{"type": "doctor", "ok"}``. Nothing printed holds a key or a password. Sound
     devices are opened for a moment; the language model is asked one short question.
+
+    Args:
+        as_json: For machines.
+        further: Checks of parts that this room does not know.
     """
     counts: dict[Status, int] = {"ok": 0, "warn": 0, "fail": 0}
-    for check in _all_checks():
+    for check in chain(_all_checks(), further() if further is not None else ()):
         counts[check.status] += 1
         what, do = _URL_LOGIN.sub("", check.what), _URL_LOGIN.sub("", check.do)
         if as_json:
