@@ -20,6 +20,7 @@ from desktop_voice.reach.examination import Examination, fix_of_tunnel
 from desktop_voice.reach.ground import Ground
 from desktop_voice.reach.keeper import NumberKeeper
 from desktop_voice.reach.memory import WebhookMemory
+from desktop_voice.reach.pace import ReachPace
 from desktop_voice.reach.probe import probe
 from desktop_voice.reach.probe_office import ProbeOffice
 from desktop_voice.telephony.carriers.carrier import Carrier, OwnNumber
@@ -28,17 +29,7 @@ from desktop_voice.tunnel.way import PublicWay
 
 _log = structlog.get_logger()
 
-BASE_S = 60.0
-"""How long a tunnel may take to come up, without the download of its program."""
-_FETCH_S = 900.0
-_REPAIR_S = 5.0
-"""A tunnel that ends is up again sooner, or has a lasting problem."""
-_PATIENCE_S = 30.0
-"""A quick tunnel's new name is not known everywhere at once."""
-_TICK_S = 5.0
 _SLEPT_S = 20.0
-_LOOK_EVERY_S = 300.0
-_LOOK_AGAIN_S = (10.0, 20.0, 40.0, 60.0)
 _LEAVE_S = 6.0
 _GOT_THROUGH = HopReport(Hop.CALL, HopState.OK, "A caller got through.")
 _ORDER = {hop: place for place, hop in enumerate(Hop)}
@@ -56,14 +47,22 @@ class ReachService:
         memory_file: Where former webhooks are kept.
         office: Gives out probes that the listener admits.
         way: How public names are reached from here.
+        pace: How long it waits, and how often it looks.
     """
 
     def __init__(
-        self, ground: Ground, *, memory_file: Path, office: ProbeOffice, way: PublicWay
+        self,
+        ground: Ground,
+        *,
+        memory_file: Path,
+        office: ProbeOffice,
+        way: PublicWay,
+        pace: ReachPace | None = None,
     ) -> None:
         self._ground = ground
         self._office = office
         self._way = way
+        self._pace = pace or ReachPace()
         self._keeper = NumberKeeper(WebhookMemory(memory_file))
         self._supervisor = TunnelSupervisor(self._make_tunnel, self._on_tunnel)
         self._may_fetch = False
@@ -233,15 +232,16 @@ class ReachService:
         if self._supervisor.status.state is TunnelState.STOPPED:
             await self._open()
         began_s = time.monotonic()
+        most_s = self._pace.fetch_s if self._may_fetch else self._pace.base_s
         try:
-            async with asyncio.timeout(_FETCH_S if self._may_fetch else BASE_S):
+            async with asyncio.timeout(most_s):
                 while True:
                     self._base_news.clear()
                     status = self._supervisor.status
                     if status.state is TunnelState.READY:
                         return status.base
                     is_beyond = status.state is TunnelState.FAILED
-                    is_slow = time.monotonic() - began_s > _REPAIR_S
+                    is_slow = time.monotonic() - began_s > self._pace.repair_s
                     if status.problem is not None and (is_beyond or is_slow):
                         raise status.problem
                     await self._base_news.wait()
@@ -297,14 +297,15 @@ class ReachService:
             drift_s = time.time() - time.monotonic()
             self._wake.clear()
             try:
-                async with asyncio.timeout(_TICK_S):
+                async with asyncio.timeout(self._pace.tick_s):
                     await self._wake.wait()
                 is_due = True
             except TimeoutError:
                 has_slept = abs(time.time() - time.monotonic() - drift_s) > _SLEPT_S
                 is_broken = self._reach.state is ReachState.BROKEN
-                pause_s = _LOOK_AGAIN_S[min(again, len(_LOOK_AGAIN_S) - 1)]
-                pause_s = pause_s if is_broken else _LOOK_EVERY_S
+                pauses_s = self._pace.look_again_s
+                pause_s = pauses_s[min(again, len(pauses_s) - 1)]
+                pause_s = pause_s if is_broken else self._pace.look_every_s
                 is_due = has_slept or time.monotonic() - looked_s >= pause_s
             if not is_due or not self._has_carrier() or self._looking.locked():
                 continue
@@ -323,7 +324,8 @@ class ReachService:
     # --- reports ---
 
     async def _probe(self, base: str, carrier: Carrier) -> tuple[HopReport, ...]:
-        result = await probe(base, carrier.name, self._office, self._way, patience_s=_PATIENCE_S)
+        patience_s = self._pace.patience_s
+        result = await probe(base, carrier.name, self._office, self._way, patience_s=patience_s)
         return result.reports
 
     def _tell(self, report: HopReport, *, is_settled: bool = False) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.errors import CommandError
+from desktop_voice.reach.pace import ReachPace
 from desktop_voice.tunnel.way import PublicWay
 
 VARIABLE = "DESKTOP_VOICE_REHEARSAL"
@@ -29,6 +30,7 @@ class Outside:
             way in of its own.
         way: How public names are reached from here.
         programs: A folder in which tunnel programs are looked for first.
+        pace: How long all of it may take.
     """
 
     secret: Callable[[str], str]
@@ -37,6 +39,7 @@ class Outside:
     is_rehearsal: bool = False
     way: PublicWay = field(default_factory=PublicWay)
     programs: Path | None = None
+    pace: ReachPace = field(default_factory=ReachPace)
 
 
 def outside(secret: Callable[[str], str], environment: Mapping[str, str]) -> Outside:

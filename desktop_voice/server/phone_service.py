@@ -412,8 +412,9 @@ class PhoneService:
             engines=self._engines_problem,
             publish=self._bus.publish,
         )
+        way, pace = self._outside.way, self._outside.pace
         return ReachService(
-            ground, memory_file=numbers_file, office=self._probes, way=self._outside.way
+            ground, memory_file=numbers_file, office=self._probes, way=way, pace=pace
         )
 
     def _chosen_carrier(self) -> Carrier:
@@ -434,6 +435,7 @@ class PhoneService:
             cache=self._programs_folder,
             way=self._outside.way,
             may_fetch=may_fetch,
+            pace=self._outside.pace.tunnel,
             on_progress=self._on_progress,
         )
 

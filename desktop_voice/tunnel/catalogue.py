@@ -11,6 +11,7 @@ from desktop_voice.tunnel.cloudflared import Cloudflared
 from desktop_voice.tunnel.cloudflared_binary import CloudflaredBinary
 from desktop_voice.tunnel.ngrok import Ngrok
 from desktop_voice.tunnel.own_address import OwnAddress
+from desktop_voice.tunnel.program_tunnel import TunnelPace
 from desktop_voice.tunnel.tailscale import TailscaleFunnel
 from desktop_voice.tunnel.tunnel import Tunnel
 from desktop_voice.tunnel.way import PublicWay
@@ -25,6 +26,7 @@ def make_tunnel(
     way: PublicWay,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     may_fetch: bool = False,
+    pace: TunnelPace | None = None,
 ) -> Tunnel | None:
     """Return the tunnel that ``settings`` ask for, not started; None: they ask for none.
 
@@ -39,6 +41,7 @@ def make_tunnel(
         way: How public names are reached; one with an edge of its own is a rehearsal's.
         on_progress: Gets the bytes of a download that are here, and those in all.
         may_fetch: Whether cloudflared is downloaded if it is missing.
+        pace: How long cloudflared and ngrok may take.
     """
     tunnel = settings.tunnel
     if settings.phone.public_url:
@@ -55,10 +58,12 @@ def make_tunnel(
                 protocol=tunnel.protocol,
                 may_fetch=may_fetch,
                 on_progress=on_progress,
+                pace=pace,
             )
         case TunnelChoice.NGROK:
             token = _usable(secret("ngrok_authtoken"))
-            return Ngrok(folder, token=token, domain=tunnel.ngrok_domain, programs=programs)
+            domain = tunnel.ngrok_domain
+            return Ngrok(folder, token=token, domain=domain, programs=programs, pace=pace)
         case TunnelChoice.TAILSCALE:
             return TailscaleFunnel(programs=programs)
         case TunnelChoice.NONE:
