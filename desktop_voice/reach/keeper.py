@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -71,18 +72,22 @@ class NumberKeeper:
         await carrier.set_webhook(number, address, fallback, takes_over=takes_over)
         if not await self.points_to(carrier, number, base):
             raise _not_kept()
+        with contextlib.suppress(OSError):
+            # At worst, what it was left with is not taken for what stood there.
+            self._memory.arrive(carrier.name, number.number)
         _log.info("number points here")
 
     async def leave(self, carrier: Carrier, number: OwnNumber, away: AwaySettings) -> None:
         """The app goes: put back what stood there, or what the user chose for the time away.
 
-        What cannot be done for the time away is put back instead.
+        What cannot be done for the time away is put back instead. A number whose calls go
+        somewhere else by now is left alone.
 
         Raises:
             PhoneError: The carrier refused.
         """
         before = self._memory.before(carrier.name, number.number)
-        if before is None:
+        if before is None or not self._is_mine(carrier, await carrier.webhook(number)):
             return
         if away.choice is not AwayChoice.RESTORE:
             try:
@@ -103,19 +108,27 @@ class NumberKeeper:
             PhoneError: The carrier refused; it is still kept then.
         """
         before = self._memory.before(carrier.name, number.number)
-        if before is not None:
+        if before is None:
+            return
+        if self._is_mine(carrier, await carrier.webhook(number)):
             await carrier.restore_webhook(before)
-            self._memory.forget(carrier.name, number.number)
+        self._memory.forget(carrier.name, number.number)
+
+    def _is_mine(self, carrier: Carrier, now: NumberWebhook) -> bool:
+        """Whether the number's calls go where this app has sent them."""
+        return _is_ours(carrier, now.url) or now.url == self._memory.left(carrier.name, now.number)
 
     def _remember(self, carrier: Carrier, now: NumberWebhook) -> None:
         known = self._memory.before(carrier.name, now.number)
-        left = self._memory.left(carrier.name, now.number)
-        if known is not None and (_is_ours(carrier, now.url) or now.url in (known.url, left)):
+        if known is not None and self._is_mine(carrier, now):
             return
-        if _is_ours(carrier, now.url):
-            # What stood there before is lost; an address of a former run helps nobody.
-            data = {k: "" if _is_ours(carrier, v) else v for k, v in now.data.items()}
-            now = replace(now, url="", data=data)
+        # What stood in place of an address of ours is known, or lost: one of a former run helps
+        # nobody.
+        former = known.data if known is not None else {}
+        data = {k: former.get(k, "") if _is_ours(carrier, v) else v for k, v in now.data.items()}
+        now = replace(now, url="" if _is_ours(carrier, now.url) else now.url, data=data)
+        if now == known:
+            return
         try:
             self._memory.remember(carrier.name, now)
         except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import structlog
 
@@ -16,6 +16,7 @@ from desktop_voice.telephony.carriers.carrier import NumberWebhook
 _log = structlog.get_logger()
 
 _VERSION = 1
+T = TypeVar("T")
 _Key: TypeAlias = tuple[CarrierName, str]
 _Kept: TypeAlias = dict[_Key, NumberWebhook]
 _Left: TypeAlias = dict[_Key, str]
@@ -25,13 +26,15 @@ class WebhookMemory:
     """The numbers that are kept pointed at this app; used on one thread, blocking for a moment.
 
     Args:
-        path: The file. It is private to this user; one that cannot be read is kept aside.
+        path: The file. It is private to this user. One that makes no sense is kept aside; one that
+            cannot be read at all is never written over.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._kept: _Kept = {}
         self._left: _Left = {}
+        self._unread: OSError | None = None
         self._load()
 
     def before(self, carrier: CarrierName, number: str) -> NumberWebhook | None:
@@ -42,13 +45,21 @@ class WebhookMemory:
         """Return the numbers of ``carrier`` whose calls were taken here, in E.164."""
         return tuple(number for name, number in self._kept if name is carrier)
 
-    def left(self, carrier: CarrierName, number: str) -> str:
-        """Return the address that the number was left with for a time away; empty: none."""
-        return self._left.get((carrier, number), "")
+    def left(self, carrier: CarrierName, number: str) -> str | None:
+        """Return the address that the number was left with for a time away; None: it was not.
+
+        It is empty where the carrier does without an address what callers get.
+        """
+        return self._left.get((carrier, number))
 
     def leave(self, carrier: CarrierName, number: str, url: str) -> None:
         """Keep the address that the number is about to be left with. Raises OSError."""
         self._save(self._kept, {**self._left, (carrier, number): url})
+
+    def arrive(self, carrier: CarrierName, number: str) -> None:
+        """The time away is over. Raises OSError."""
+        if (carrier, number) in self._left:
+            self._save(self._kept, _without(self._left, (carrier, number)))
 
     def remember(self, carrier: CarrierName, before: NumberWebhook) -> None:
         """Keep what stands at a number now; must be called before anything is changed there.
@@ -56,15 +67,18 @@ class WebhookMemory:
         Raises:
             OSError: It cannot be kept, so nothing must be changed.
         """
-        left = {key: url for key, url in self._left.items() if key != (carrier, before.number)}
-        self._save({**self._kept, (carrier, before.number): before}, left)
+        key = (carrier, before.number)
+        self._save({**self._kept, key: before}, _without(self._left, key))
 
     def forget(self, carrier: CarrierName, number: str) -> None:
         """The number's calls are not to come here any more. Raises OSError."""
-        others = {key: value for key, value in self._kept.items() if key != (carrier, number)}
-        self._save(others, self._left)
+        key = (carrier, number)
+        self._save(_without(self._kept, key), _without(self._left, key))
 
     def _save(self, kept: _Kept, left: _Left) -> None:
+        if self._unread is not None:
+            # What it holds must not be lost.
+            raise OSError("it could not be read") from self._unread
         rows = [
             {
                 "carrier": carrier,
@@ -72,7 +86,7 @@ class WebhookMemory:
                 "url": one.url,
                 "data": dict(one.data),
                 "taken_by": one.taken_by,
-                "left": left.get((carrier, one.number), ""),
+                "left": left.get((carrier, one.number)),
             }
             for (carrier, _), one in kept.items()
         ]
@@ -88,6 +102,7 @@ class WebhookMemory:
             return
         except OSError as error:
             _log.warning("numbers' former webhooks cannot be read", error=type(error).__name__)
+            self._unread = error
             return
         try:
             self._kept, self._left = _read(data)
@@ -97,6 +112,10 @@ class WebhookMemory:
                 self._path.replace(self._path.with_suffix(".damaged"))
 
 
+def _without(known: dict[_Key, T], key: _Key) -> dict[_Key, T]:
+    return {one: value for one, value in known.items() if one != key}
+
+
 def _read(data: bytes) -> tuple[_Kept, _Left]:
     content = json.loads(data)
     if content["version"] != _VERSION:
@@ -104,10 +123,11 @@ def _read(data: bytes) -> tuple[_Kept, _Left]:
     kept: _Kept = {}
     left: _Left = {}
     for row in content["numbers"]:
-        own = (row["number"], row["url"], row["taken_by"], row["left"])
+        own = (row["number"], row["url"], row["taken_by"], row["left"] or "")
         if not all(isinstance(text, str) for text in (*own, *row["data"], *row["data"].values())):
             raise TypeError("not a text")
         key = CarrierName(row["carrier"]), row["number"]
         kept[key] = NumberWebhook(row["number"], row["url"], row["data"], row["taken_by"])
-        left[key] = row["left"]
+        if row["left"] is not None:
+            left[key] = row["left"]
     return kept, left

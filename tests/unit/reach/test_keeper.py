@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,71 @@ async def test_a_number_that_is_something_elses_is_taken_on_the_users_word_alone
     await keeper.point(carrier, NUMBER, BASE, RESTORE, takes_over=True)
     await keeper.leave(carrier, NUMBER, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == bound
+
+
+async def test_what_something_else_has_by_now_is_left_to_it(
+    keeper: NumberKeeper, carrier: ScriptedCarrier
+) -> None:
+    await keeper.point(carrier, NUMBER, BASE, RESTORE)
+    newer = NumberWebhook(MY_NUMBER, "https://newer.example/voice")
+    for away in (RESTORE, AWAY):
+        carrier.webhooks[MY_NUMBER] = newer
+        await keeper.leave(carrier, NUMBER, away)
+        assert carrier.webhooks[MY_NUMBER] == newer
+    await keeper.give_back(carrier, NUMBER)
+    assert carrier.webhooks[MY_NUMBER] == newer
+    assert not keeper.is_kept(carrier, MY_NUMBER)
+
+
+async def test_a_number_left_for_a_time_away_is_given_back_for_good_as_well(
+    keeper: NumberKeeper, carrier: ScriptedCarrier, tmp_path: Path
+) -> None:
+    await keeper.point(carrier, NUMBER, BASE, AWAY)
+    await keeper.leave(carrier, NUMBER, AWAY)
+    await _after_a_restart(tmp_path).give_back(carrier, NUMBER)
+    assert carrier.webhooks[MY_NUMBER] == OLD
+
+
+@pytest.mark.parametrize("url", [OLD.url, ""])
+async def test_a_trunk_that_got_the_number_meanwhile_is_what_comes_back(
+    keeper: NumberKeeper, carrier: ScriptedCarrier, url: str
+) -> None:
+    carrier.webhooks[MY_NUMBER] = NumberWebhook(MY_NUMBER, url)
+    await keeper.point(carrier, NUMBER, BASE, RESTORE)
+    await keeper.leave(carrier, NUMBER, RESTORE)
+    bound = NumberWebhook(MY_NUMBER, "", {"trunk_sid": "TK1"}, "a SIP trunk")
+    carrier.webhooks[MY_NUMBER] = bound
+    await keeper.point(carrier, NUMBER, BASE, RESTORE, takes_over=True)
+    await keeper.leave(carrier, NUMBER, RESTORE)
+    assert carrier.webhooks[MY_NUMBER] == bound
+
+
+async def test_a_change_that_broke_off_half_way_does_not_lose_what_stood_there(
+    keeper: NumberKeeper, carrier: ScriptedCarrier
+) -> None:
+    before = NumberWebhook(MY_NUMBER, "", {"app_url": OLD.url, "connection": "1"}, "another")
+    carrier.webhooks[MY_NUMBER] = before
+    carrier.fail("set_webhook")
+    with pytest.raises(PhoneError):
+        await keeper.point(carrier, NUMBER, BASE, RESTORE, takes_over=True)
+    # The carrier took the first of several changes.
+    carrier.webhooks[MY_NUMBER] = replace(before, data={**before.data, "app_url": HERE})
+    await keeper.point(carrier, NUMBER, BASE, RESTORE, takes_over=True)
+    await keeper.leave(carrier, NUMBER, RESTORE)
+    assert carrier.webhooks[MY_NUMBER] == before
+
+
+async def test_an_address_for_the_time_away_that_the_user_sets_later_comes_back(
+    keeper: NumberKeeper, carrier: ScriptedCarrier
+) -> None:
+    await keeper.point(carrier, NUMBER, BASE, AWAY)
+    await keeper.leave(carrier, NUMBER, AWAY)
+    await keeper.point(carrier, NUMBER, BASE, RESTORE)
+    own = NumberWebhook(MY_NUMBER, AWAY.address)
+    carrier.webhooks[MY_NUMBER] = own
+    await keeper.point(carrier, NUMBER, BASE, RESTORE)
+    await keeper.leave(carrier, NUMBER, RESTORE)
+    assert carrier.webhooks[MY_NUMBER] == own
 
 
 async def test_a_carrier_that_does_not_keep_its_word_is_told(

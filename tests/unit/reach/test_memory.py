@@ -29,6 +29,34 @@ def test_what_stood_there_survives_a_restart(tmp_path: Path) -> None:
     assert again.before(CarrierName.PLIVO, NUMBER) is None
 
 
+def test_the_time_away_ends(tmp_path: Path) -> None:
+    file = tmp_path / "numbers.json"
+    memory = WebhookMemory(file)
+    memory.remember(CarrierName.TWILIO, BEFORE)
+    assert memory.left(CarrierName.TWILIO, NUMBER) is None
+    memory.leave(CarrierName.TWILIO, NUMBER, "")
+    assert WebhookMemory(file).left(CarrierName.TWILIO, NUMBER) == ""
+    memory.arrive(CarrierName.TWILIO, NUMBER)
+    assert WebhookMemory(file).left(CarrierName.TWILIO, NUMBER) is None
+    assert WebhookMemory(file).before(CarrierName.TWILIO, NUMBER) == BEFORE
+
+
+def test_what_cannot_be_read_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path) -> bytes:
+        raise PermissionError
+
+    file = tmp_path / "numbers.json"
+    WebhookMemory(file).remember(CarrierName.TWILIO, BEFORE)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        blind = WebhookMemory(file)
+    with pytest.raises(OSError, match="could not be read"):
+        blind.remember(CarrierName.PLIVO, BEFORE)
+    assert WebhookMemory(file).before(CarrierName.TWILIO, NUMBER) == BEFORE
+
+
 def test_a_forgotten_number_stays_forgotten(tmp_path: Path) -> None:
     file = tmp_path / "numbers.json"
     memory = WebhookMemory(file)
