@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -91,6 +92,7 @@ class CarrierHttp:
         )
         self._sleep = sleep
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     async def get(self, path: str, query: Pairs = (), *, accept: Sequence[int] = ()) -> Answer:
         """Fetch; repeated after a fault. See :meth:`request`."""
@@ -147,6 +149,7 @@ class CarrierHttp:
 
     async def close(self) -> None:
         """Give back the connections; may be called twice."""
+        self._is_closed = True
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
@@ -154,10 +157,6 @@ class CarrierHttp:
     async def _attempt(
         self, method: str, path: str, query: Pairs, form: Pairs | None, body: Json | None
     ) -> tuple[Answer, float | None]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
-            )
         headers = dict(self._headers)
         data: bytes | None = None
         if form is not None:
@@ -169,9 +168,16 @@ class CarrierHttp:
         url = f"{self._base_url}{path}" + (f"?{urlencode(query)}" if query else "")
         asked_s = self._clock.monotonic()
         try:
-            async with self._session.request(
-                method, URL(url, encoded=True), data=data, headers=headers, allow_redirects=False
-            ) as response:
+            async with (
+                self._connection() as session,
+                session.request(
+                    method,
+                    URL(url, encoded=True),
+                    data=data,
+                    headers=headers,
+                    allow_redirects=False,
+                ) as response,
+            ):
                 now, took_s = self._clock.now(), self._clock.monotonic() - asked_s
                 raw = await _read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
@@ -188,6 +194,20 @@ class CarrierHttp:
         if not after and response.status == 429:
             after = response.headers.get("X-RateLimit-Reset", "")
         return answer, _retry_after_s(after, answer.date)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """Yield the session; what is still under way once it is closed gets one of its own."""
+        if self._is_closed:
+            async with self._new_session() as session:
+                yield session
+            return
+        if self._session is None:
+            self._session = self._new_session()
+        yield self._session
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
 
     def _problem(self, answer: Answer) -> PhoneError:
         if answer.status == 429:

@@ -235,3 +235,11 @@ async def test_without_a_proper_date_nothing_is_said_of_the_clock(
     client.api.will("GET /v1/x", (200, {}, {"Date": date}))
     answer = await client.http.get("/x")
     assert (answer.date, answer.clock_offset_s) == (None, None)
+
+
+async def test_what_is_asked_after_the_close_leaves_no_connection_open(client: Client) -> None:
+    client.api.will("GET /v1/x", (200, {"a": 1}), (200, {"a": 2}))
+    await client.http.get("/x")
+    await client.http.close()
+    # An unclosed session is a warning, and a warning fails the test.
+    assert (await client.http.get("/x")).body == {"a": 2}
