@@ -52,6 +52,11 @@ def add_setup_command(
         "--allow", action="append", metavar="NUMBER", help="a number that may call; repeatable"
     )
     phone.add_argument("--greeting", metavar="TEXT", help="the first words to callers")
+    phone.add_argument(
+        "--take-over",
+        action="store_true",
+        help="take the number's calls from what else has them at the carrier",
+    )
     ending = phone.add_mutually_exclusive_group()
     ending.add_argument("--check", action="store_true", help="look at every hop, change nothing")
     ending.add_argument(
@@ -141,6 +146,7 @@ def _through_the_app(client: LocalApiClient, options: argparse.Namespace, printe
             "policy": options.policy,
             "allow_from": options.allow,
             "greeting": options.greeting,
+            "takes_over": options.take_over,
         }
         client.set_up({name: value for name, value in wish.items() if value})
     deadline_s = time.monotonic() + _LONGEST_S
@@ -201,10 +207,9 @@ async def _work(set_up: SetUp, options: argparse.Namespace) -> Reach:
     if options.check:
         return await set_up.check()
     policy = InboundPolicy(options.policy) if options.policy else None
-    if policy is None and options.allow:
-        policy = InboundPolicy.ALLOWLIST
-    elif policy is None and set_up.settings.inbound.policy is InboundPolicy.DISABLED:
-        policy = InboundPolicy.PAIRING
+    if policy is None and not options.allow:
+        # The code that callers would be asked for is shown in the window alone.
+        policy = set_up.settings.inbound.policy
     wish = SetUpWish(
         CarrierName(options.carrier),
         number=options.number,
@@ -212,6 +217,7 @@ async def _work(set_up: SetUp, options: argparse.Namespace) -> Reach:
         policy=policy,
         allow_from=tuple(options.allow) if options.allow else None,
         greeting=options.greeting,
+        takes_over=options.take_over,
     )
     return await set_up.set_up(wish)
 

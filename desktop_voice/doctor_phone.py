@@ -31,6 +31,7 @@ from desktop_voice.tunnel.cloudflared_binary import CloudflaredBinary
 
 _LOOK_S = 90.0
 _POLL_S = 0.3
+_START = "Start the app: it takes them again."
 _SET_UP = "Type: desktop-voice setup phone"
 _STATUS: dict[HopState, Status] = {
     HopState.OK: "ok",
@@ -121,9 +122,10 @@ async def _look(paths: AppPaths, settings: Settings, world: Outside) -> list[Che
         engines=lambda: None,
         publish=lambda _event: None,
     )
+    keeper = NumberKeeper(WebhookMemory(paths.numbers_file))
     examination = Examination(
         ground,
-        NumberKeeper(WebhookMemory(paths.numbers_file)),
+        keeper,
         base=_no_base,
         probe=_no_probe,
         tell=lambda report: found.update({report.hop: report}),
@@ -139,28 +141,31 @@ async def _look(paths: AppPaths, settings: Settings, world: Outside) -> list[Che
             if report.state in _STATUS
         ]
         if carrier is not None and number is not None:
-            checks.append(await _destination(carrier, number))
+            checks.append(
+                await _destination(carrier, number, is_kept=keeper.is_kept(carrier, number.number))
+            )
         return checks
     finally:
         if carrier is not None:
             await carrier.close()
 
 
-async def _destination(carrier: Carrier, number: OwnNumber) -> Check:
-    """Where the carrier sends the number's calls now."""
+async def _destination(carrier: Carrier, number: OwnNumber, *, is_kept: bool) -> Check:
+    """Where the carrier sends the number's calls now; one that is kept comes here with the app."""
     name = _name(Hop.NUMBER_WEBHOOK)
+    do = _START if is_kept else _SET_UP
     try:
         webhook = await carrier.webhook(number)
     except PhoneError as error:
         return Check(name, "fail", error.what, error.do)
     if webhook.taken_by:
-        return Check(name, "warn", f"The number's calls go to {webhook.taken_by}.", _SET_UP)
+        return Check(name, "warn", f"The number's calls go to {webhook.taken_by}.", do)
     address = urlsplit(webhook.url)
     if not address.hostname:
-        return Check(name, "warn", "The number's calls go nowhere.", _SET_UP)
+        return Check(name, "warn", "The number's calls go nowhere.", do)
     if address.path == webhook_path(carrier.name):
         what = f"The number's calls go to {address.hostname}, where no app answers."
-        return Check(name, "warn", what, "Start the app: it takes them again.")
+        return Check(name, "warn", what, _START)
     return Check(name, "ok", f"The number's calls go to {address.hostname} while no app runs.")
 
 

@@ -162,6 +162,7 @@ class SetUpWish:
         allow_from: Numbers in E.164 that may call.
         greeting: The first words to callers.
         rehearses: Whether to end with a rehearsed call.
+        takes_over: Whether the number may be taken from something else that has its calls.
     """
 
     carrier: CarrierName
@@ -171,6 +172,7 @@ class SetUpWish:
     allow_from: tuple[str, ...] | None = None
     greeting: str | None = None
     rehearses: bool = False
+    takes_over: bool = False
 
 
 class ReachState(StrEnum):

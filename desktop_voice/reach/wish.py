@@ -5,12 +5,16 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from desktop_voice.core.errors import CommandError
+from desktop_voice.core.phone_settings import InboundPolicy
 from desktop_voice.core.reach import SetUpWish
 from desktop_voice.core.settings import SettingChange, Settings
 
 
 def changes_for(wish: SetUpWish, settings: Settings) -> tuple[SettingChange, ...]:
     """Return what has to change in ``settings`` for ``wish``; empty if nothing has.
+
+    Who names numbers that may call lets in those; a number that nobody may call would be of no
+    use, so that unknown callers are asked for a code where nothing else is said.
 
     Raises:
         CommandError: A value cannot be (``SETUP-01``).
@@ -22,8 +26,9 @@ def changes_for(wish: SetUpWish, settings: Settings) -> tuple[SettingChange, ...
         wanted["phone", "number"] = wish.number
     if wish.tunnel is not None:
         wanted["tunnel", "provider"] = wish.tunnel.value
-    if wish.policy is not None:
-        wanted["inbound", "policy"] = wish.policy.value
+    policy = wish.policy or _usual_policy(wish, settings)
+    if policy is not None:
+        wanted["inbound", "policy"] = policy.value
     if wish.allow_from is not None:
         wanted["inbound", "allow_from"] = list(wish.allow_from)
     if wish.greeting is not None:
@@ -43,3 +48,11 @@ def changes_for(wish: SetUpWish, settings: Settings) -> tuple[SettingChange, ...
             "Numbers are written like +14155550123; a greeting has at most 200 characters.",
         ) from None
     return changes
+
+
+def _usual_policy(wish: SetUpWish, settings: Settings) -> InboundPolicy | None:
+    """Who may call in where the wish leaves it open; None: as it is."""
+    if wish.allow_from:
+        return InboundPolicy.ALLOWLIST
+    is_closed = settings.inbound.policy is InboundPolicy.DISABLED
+    return InboundPolicy.PAIRING if is_closed else None

@@ -19,7 +19,8 @@ from desktop_voice.core.events import (
     HangUpRequested,
     ReachChanged,
 )
-from desktop_voice.core.reach import Fix, NumberChoice, Reach, ReachState, SetUpWish
+from desktop_voice.core.ports import VaultControl
+from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
 from desktop_voice.core.settings import Settings
 from desktop_voice.server.set_up import SetUp
 from desktop_voice.telephony.failures import as_error
@@ -165,21 +166,25 @@ class Phone:
 
     def rehearse(self, carrier: str) -> None:
         """Place a whole call with the carrier on this machine."""
+        self._do(lambda phone: self.rehearsal(phone, carrier))
 
-        async def run(service: PhoneService) -> None:
-            served: list[PhoneService] = []
+    async def rehearsal(self, service: PhoneService, carrier: str) -> None:
+        """Hold a rehearsed call to its end; on the media loop.
 
-            def begin(rehearsing: PhoneService) -> None:
-                served.append(rehearsing)
-                self._rehearsing.append(rehearsing)
+        Raises:
+            DesktopVoiceError: It did not come about, or did not end well.
+        """
+        served: list[PhoneService] = []
 
-            try:
-                await self._rehearse(service, carrier, begin)
-            finally:
-                for rehearsing in served:
-                    self._rehearsing.remove(rehearsing)
+        def begin(rehearsing: PhoneService) -> None:
+            served.append(rehearsing)
+            self._rehearsing.append(rehearsing)
 
-        self._do(run)
+        try:
+            await self._rehearse(service, carrier, begin)
+        finally:
+            for rehearsing in served:
+                self._rehearsing.remove(rehearsing)
 
     @property
     def reach(self) -> Reach:
@@ -192,14 +197,11 @@ class Phone:
 
     def set_up(self, wish: SetUpWish) -> Future[Reach]:
         """Make the number work as ``wish`` says."""
+        return self._ask(lambda phone: self.set_up_of(phone).set_up(wish))
 
-        async def run(service: PhoneService) -> Reach:
-            reach = await SetUp(service).set_up(wish)
-            if wish.rehearses and reach.state is ReachState.READY:
-                self.rehearse(wish.carrier)
-            return reach
-
-        return self._ask(run)
+    def set_up_of(self, service: PhoneService, vault: VaultControl | None = None) -> SetUp:
+        """Return what sets ``service`` up, and rehearses on it; for the media loop."""
+        return SetUp(service, vault, rehearse=lambda name: self.rehearsal(service, name))
 
     def check_reach(self) -> None:
         """Look at every hop again."""
@@ -208,7 +210,7 @@ class Phone:
     def repair(self, fix: Fix) -> None:
         """Do what the button beside a hop says, where that needs nothing of the user."""
         if fix is Fix.REHEARSE:
-            self._do(lambda phone: self._rehearse_as_set_up(phone))
+            self._do(lambda phone: self.rehearsal(phone, phone.settings.phone.carrier.value))
         else:
             self._do(lambda phone: SetUp(phone).repair(fix))
 
@@ -245,9 +247,6 @@ class Phone:
 
     def _on_reach(self, event: ReachChanged) -> None:
         self._reach = event.reach
-
-    async def _rehearse_as_set_up(self, service: PhoneService) -> None:
-        self.rehearse(service.settings.phone.carrier.value)
 
     def _of(self, call_id: str, service: PhoneService) -> PhoneService:
         """Return the phone that has a call: ``service``, or one that rehearses."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
 
 from desktop_voice.core.calls import CarrierName
-from desktop_voice.core.errors import VaultError
+from desktop_voice.core.errors import CommandError, VaultError
 from desktop_voice.core.phone_settings import TunnelProtocol
 from desktop_voice.core.ports import VaultControl, VaultStatus
-from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
+from desktop_voice.core.reach import Fix, NumberChoice, Reach, ReachState, SetUpWish
 from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.reach.wish import changes_for
 from desktop_voice.telephony.carriers.credentials import SECRET_NAMES
@@ -30,11 +30,19 @@ class SetUp:
     Args:
         phone: What is set up.
         vault: Where keys are put; without one they cannot be given here.
+        rehearse: Holds a rehearsed call with a carrier; without it there are no rehearsals here.
     """
 
-    def __init__(self, phone: PhoneService, vault: VaultControl | None = None) -> None:
+    def __init__(
+        self,
+        phone: PhoneService,
+        vault: VaultControl | None = None,
+        *,
+        rehearse: Callable[[CarrierName], Awaitable[None]] | None = None,
+    ) -> None:
         self._phone = phone
         self._vault = vault
+        self._rehearse = rehearse
         self._present: frozenset[str] = frozenset()
         self._refreshing: asyncio.Task[None] | None = None
         self._wanted: Settings | None = None
@@ -120,18 +128,33 @@ class SetUp:
             CommandError: A value of it cannot be (``SETUP-01``).
         """
         changes_for(wish, self._phone.settings)
+        if wish.rehearses and self._rehearse is None:
+            raise CommandError(
+                "SETUP-01",
+                "A call cannot be rehearsed from here.",
+                f"Type: desktop-voice rehearse {wish.carrier}",
+            )
 
     async def set_up(self, wish: SetUpWish) -> Reach:
         """Make the number work as ``wish`` says; a hop that fails is in the result.
 
+        With ``rehearses`` it ends with a rehearsed call, once the number works.
+
         Raises:
             CommandError: A value of the wish cannot be (``SETUP-01``).
+            DesktopVoiceError: The rehearsed call did not end well.
         """
+        self.can_be(wish)
         await self._settled()
         await self._phone.change(*changes_for(wish, self._phone.settings))
         if self._phone.carrier is None:
             await self._phone.keys_changed()
-        return await self._phone.reach.examine(acts=True, may_fetch=True)
+        reach = await self._phone.reach.examine(
+            acts=True, takes_over=wish.takes_over, may_fetch=True
+        )
+        if wish.rehearses and self._rehearse is not None and reach.state is ReachState.READY:
+            await self._rehearse(wish.carrier)
+        return reach
 
     async def check(self) -> Reach:
         """Look at every hop."""

@@ -15,6 +15,18 @@ from desktop_voice.reach.wish import changes_for
 def test_what_is_not_wished_for_stays() -> None:
     settings = Settings().with_value("phone", "greeting", "Good morning.")
     changes = changes_for(SetUpWish(CarrierName.PLIVO), settings)
+    assert changes == (("phone", "carrier", "plivo"), ("inbound", "policy", "pairing"))
+
+
+def test_whoever_names_callers_lets_those_in() -> None:
+    wish = SetUpWish(CarrierName.PLIVO, allow_from=("+14155550123",))
+    assert ("inbound", "policy", "allowlist") in changes_for(wish, Settings())
+
+
+@pytest.mark.parametrize("policy", ["open", "allowlist", "pairing"])
+def test_a_policy_that_was_chosen_stays(policy: str) -> None:
+    settings = Settings().with_value("inbound", "policy", policy)
+    changes = changes_for(SetUpWish(CarrierName.PLIVO), settings)
     assert changes == (("phone", "carrier", "plivo"),)
 
 
