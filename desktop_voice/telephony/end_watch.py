@@ -1,4 +1,4 @@
-"""The end watch: a carrier that is silent about a call for long is asked whether it still lives."""
+"""The end watch: what is done about a carrier whose webhooks about a call do not come."""
 
 from __future__ import annotations
 
@@ -13,20 +13,34 @@ from desktop_voice.telephony.carriers.carrier import Carrier, RemoteCall, Remote
 _log = structlog.get_logger()
 
 ASK_AFTER_S = 20.0
+TOLD_WITHIN_S = 3.0
+"""A carrier tells at once that it dials."""
 
 
 class EndWatch:
-    """Notices that a call is over although the webhook that tells so was lost; on the media loop.
+    """Notices that nothing is told of a call, or not that it is over; used on the media loop.
 
-    Without it such a call would look alive until its time limit.
+    A carrier that is silent for long is asked whether the call still lives. Without that it would
+    look alive until its time limit.
     """
 
     def __init__(self) -> None:
         self._news = asyncio.Event()
+        self._first = asyncio.Event()
 
     def heard(self) -> None:
         """The carrier said something of the call: it lives, or its end is known."""
         self._news.set()
+        self._first.set()
+
+    async def is_told(self, within_s: float) -> bool:
+        """Return whether the carrier said anything of the call up to ``within_s`` from now."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._first.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def over(self, carrier: Carrier, carrier_ref: Callable[[], str]) -> RemoteCall:
         """Return what the carrier says of the call once that is that it is over."""

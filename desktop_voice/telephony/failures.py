@@ -1,4 +1,4 @@
-"""Failures that nobody foresaw, as an error that a person can read."""
+"""Failures that no one request is to blame for, as errors that a person can read."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ def as_error(error: Exception) -> DesktopVoiceError:
         "PHONE-00",
         f"The phone failed unexpectedly ({type(error).__name__}).",
         "Try again; if it happens again, see the log.",
+        retryable=True,
+    )
+
+
+def nothing_is_told() -> PhoneError:
+    """Return the error for a carrier whose webhooks do not come."""
+    return PhoneError(
+        "PHONE-07",
+        "The carrier does not tell this app what happens on the call.",
+        "Check the tunnel and the public address; the next call may work again.",
         retryable=True,
     )
 

@@ -1,10 +1,10 @@
-"""A live call: its state, its session, its limits and its end; nothing here is shared."""
+"""A live call: its state, its session and its end; nothing here is shared."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -29,9 +29,10 @@ from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.addresses import at, call_webhook
+from desktop_voice.telephony.call_limits import CallLimits
 from desktop_voice.telephony.carriers.carrier import Carrier, CarrierEvent, CarrierEventKind
-from desktop_voice.telephony.end_watch import EndWatch, ended
-from desktop_voice.telephony.failures import as_error, tell
+from desktop_voice.telephony.end_watch import TOLD_WITHIN_S, EndWatch, ended
+from desktop_voice.telephony.failures import as_error, nothing_is_told, tell
 from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Trust
 from desktop_voice.telephony.recorder import Recorder
@@ -39,10 +40,11 @@ from desktop_voice.telephony.session import Session
 from desktop_voice.telephony.speech_pace import SpeechPace
 from desktop_voice.telephony.step_runner import StepRunner
 from desktop_voice.telephony.steps import HangUp, Pause, Redirect, Say, Step
+from desktop_voice.telephony.tasks import Tasks
 
 _log = structlog.get_logger()
 
-WARNING_S = 30
+_ANSWER_S = 2.0
 _CLOSE_S = 5.0
 _SAY_S = 5.0
 _LAST_WORDS_S = 8.0
@@ -102,9 +104,9 @@ class LiveCall:
         self._has_fallen_back = False
         self._is_falling_back = False
         self._is_ending = False
-        self._soft_limit_s = call.soft_limit_s
+        self._limits = CallLimits(call.soft_limit_s, call.hard_limit_s)
         self._pending: tuple[str, Sequence[Step]] = ("", ())
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._on_task_failure)
         self._runner = (
             None
             if carrier.takes_documents
@@ -115,7 +117,7 @@ class LiveCall:
                 self._on_step_failure,
             )
         )
-        self._spawn(self._watch_end())
+        self._tasks.start(self._watch_end())
 
     @property
     def call(self) -> Call:
@@ -173,10 +175,12 @@ class LiveCall:
 
     async def _on_answered(self, event: CarrierEvent) -> Sequence[Step]:
         await self._move(CallTrigger.ANSWERED)
-        may_begin = event.wants_steps or not self._carrier.takes_documents
-        if not may_begin or self._has_begun or self._is_ending:
-            return ()
-        return await self.begin()
+        if event.wants_steps or not self._carrier.takes_documents:
+            return await self._begin_once()
+        return ()
+
+    async def _begin_once(self) -> Sequence[Step]:
+        return () if self._has_begun or self._is_ending else await self.begin()
 
     async def pick_up(self) -> Sequence[Step]:
         """Answer an incoming call by the reply to its webhook; return its first steps."""
@@ -259,22 +263,20 @@ class LiveCall:
         self._is_ending = True
         self._planned = reason
         self._detail = detail
-        self._spawn(self._hang_up())
+        self._tasks.start(self._hang_up())
 
     def fall_back(self, why: str) -> None:
         """The session cannot go on: the carrier's own ears and voice take over."""
         if self._is_ending or self._is_falling_back or self.over.is_set():
             return
         self._is_falling_back = True
-        self._spawn(self._fall_back(why))
+        self._tasks.start(self._fall_back(why))
 
     # --- what people ask for ---
 
     def extend(self, seconds: int) -> int:
         """Move the soft limit by up to ``seconds``; return how many were won."""
-        won = max(0, min(seconds, self._call.hard_limit_s - self._soft_limit_s))
-        self._soft_limit_s += won
-        return won
+        return self._limits.extend(seconds)
 
     async def placed(self, carrier_ref: str) -> None:
         """The carrier took the order."""
@@ -283,11 +285,13 @@ class LiveCall:
         await self._move(CallTrigger.ACCEPTED)
         self._placed.set()
         if not self.over.is_set():
-            self.expect_answer()
+            self._tasks.start(self._watch_ringing())
+            if not self._carrier.takes_documents:
+                self._tasks.start(self._watch_first_news())
 
-    def expect_answer(self) -> None:
-        """End the call if it is not answered in time."""
-        self._spawn(self._watch_ringing())
+    def picked_up(self) -> None:
+        """The carrier took the command to answer: the caller hears us, whatever it tells."""
+        self._tasks.start(self._watch_answer())
 
     async def finish(self, reason: EndReason, detail: str = "") -> None:
         """The call is over; may be called again."""
@@ -323,10 +327,7 @@ class LiveCall:
         self._placed.set()
         if self._runner is not None:
             self._runner.stop()
-        tasks = self._tasks - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
         try:
             async with asyncio.timeout(_CLOSE_S):
                 if self.session is not None:
@@ -364,7 +365,7 @@ class LiveCall:
         if state in (CallState.ANSWERED, CallState.TALKING) and self._call.answered_at is None:
             changes["answered_at"] = datetime.now(UTC)
             self._answered.set()
-            self._spawn(self._keep_limits())
+            self._tasks.start(self._keep_limits())
         _log.info("call moved", call=self._call.id, state=state)
         await self._save(state=state, **changes)
 
@@ -438,27 +439,27 @@ class LiveCall:
         remote = await self._end_watch.over(self._carrier, lambda: self._call.carrier_ref)
         await self.finish(self._reason(remote.end_reason))
 
+    async def _watch_first_news(self) -> None:
+        """Nobody is kept on a line on which their answer would not be told."""
+        if await self._end_watch.is_told(TOLD_WITHIN_S):
+            return
+        error = nothing_is_told()
+        self._tell(ev.ErrorRaised.of(error))
+        self.end(EndReason.FAILED, error.what)
+
+    async def _watch_answer(self) -> None:
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._answered.wait()
+        except TimeoutError:
+            _log.warning("carrier did not tell that a call is answered")
+            await self._move(CallTrigger.ANSWERED)
+            await self.perform(await self._begin_once())
+
     async def _keep_limits(self) -> None:
-        loop = asyncio.get_running_loop()
-        answered_s = loop.time()
-        has_warned = False
-        while True:
-            elapsed_s = loop.time() - answered_s
-            limit_s = min(self._soft_limit_s, self._call.hard_limit_s)
-            left_s = limit_s - elapsed_s
-            if left_s <= 0:
-                break
-            if left_s > WARNING_S:
-                has_warned = False
-            elif not has_warned and limit_s > 2 * WARNING_S:
-                has_warned = True
-                self._tell(ev.CallLimitNear(self._call.id, round(left_s)))
-                await self._say_if_possible(phrases.LIMIT_NEAR)
-            await asyncio.sleep(min(1.0, left_s))
-            if self._is_ending:
-                return
-        is_hard = self._soft_limit_s >= self._call.hard_limit_s
-        reason = EndReason.HARD_LIMIT if is_hard else EndReason.SOFT_LIMIT
+        reason = await self._limits.reached(self._warn)
+        if self._is_ending:
+            return
         self._planned = reason
         await self._say_if_possible(phrases.LIMIT_REACHED, at_once=True)
         try:
@@ -466,6 +467,12 @@ class LiveCall:
                 await self.over.wait()
         except TimeoutError:
             self.end(reason)
+
+    async def _warn(self, left_s: int) -> None:
+        if self._is_ending:
+            return
+        self._tell(ev.CallLimitNear(self._call.id, left_s))
+        await self._say_if_possible(phrases.LIMIT_NEAR)
 
     async def _say_if_possible(self, text: str, *, at_once: bool = False) -> None:
         if self.session is None:
@@ -485,14 +492,6 @@ class LiveCall:
     def _tell(self, event: ev.Event) -> None:
         tell(self._room.bus, event)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_done)
-
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            _log.error("call task failed", exc_info=error)
-            self.end(EndReason.ENGINE_FAILED, f"Something failed ({type(error).__name__}).")
+    def _on_task_failure(self, error: BaseException) -> None:
+        _log.error("call task failed", exc_info=error)
+        self.end(EndReason.ENGINE_FAILED, f"Something failed ({type(error).__name__}).")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import structlog
 
@@ -51,6 +50,7 @@ from desktop_voice.telephony.session import Session
 from desktop_voice.telephony.session_maker import SessionMaker
 from desktop_voice.telephony.steps import HangUp, Step
 from desktop_voice.telephony.stream_session import StreamSession
+from desktop_voice.telephony.tasks import Tasks
 from desktop_voice.telephony.tickets import Admission, Tickets
 from desktop_voice.telephony.turn_engine import TurnEngines
 
@@ -102,7 +102,7 @@ class CallManager:
         self._begun: deque[str] = deque(maxlen=_REMEMBERED)
         self._orders = Orders(store, clock, lambda: self._settings, lambda: self._engines.can_talk)
         self._admitting = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(lambda error: _log.error("phone task failed", exc_info=error))
         self._closing = False
         sessions = SessionMaker(
             lambda: self._settings, brain, engines, self.tickets, Pairing(store, clock)
@@ -198,7 +198,7 @@ class CallManager:
         live.trust = Trust.KNOWN
         if self._closing:
             live.end(EndReason.APP_QUIT)
-        self._spawn(self._place(live))
+        self._tasks.start(self._place(live))
         return call
 
     async def speak(self, call_id: str, text: str) -> None:
@@ -326,9 +326,9 @@ class CallManager:
         waiting = [asyncio.create_task(live.closed.wait()) for live in self._live.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=_QUIT_S)
-        for task in [*waiting, *self._tasks]:
+        for task in waiting:
             task.cancel()
-        await asyncio.gather(*waiting, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*waiting, self._tasks.stop(), return_exceptions=True)
         for live in list(self._live.values()):
             await live.leave()
         await self._deliveries.close()
@@ -376,7 +376,7 @@ class CallManager:
         if event.wants_steps:
             return [HangUp()]
         if event.kind in _BEGINNINGS:
-            self._spawn(self._hang_up_stray(carrier, event.carrier_ref))
+            self._tasks.start(self._hang_up_stray(carrier, event.carrier_ref))
         return ()
 
     async def _hang_up_stray(self, carrier: Carrier, carrier_ref: str) -> None:
@@ -464,17 +464,6 @@ class CallManager:
         if self._live.pop(live.call.id, None) is not None:
             self._accounts.let_go(live.carrier)
         self.tickets.void(live.call.id)
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_done)
-
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            _log.error("phone task failed", exc_info=error)
 
 
 def _no_such_call() -> PhoneError:

@@ -93,7 +93,7 @@ async def receive(
             await live.finish(verdict.reason)
         else:
             await live.carrier.answer(event.carrier_ref)
-            live.expect_answer()
+            live.picked_up()
     except PhoneError as error:
         bus.publish(ev.ErrorRaised.of(error))
         reason = verdict.reason if isinstance(verdict, Refuse) else EndReason.CARRIER_REFUSED

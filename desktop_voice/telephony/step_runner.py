@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.telephony import addresses
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
-from desktop_voice.telephony.failures import as_error
+from desktop_voice.telephony.failures import as_error, nothing_is_told
 from desktop_voice.telephony.speech_pace import SpeechPace
 from desktop_voice.telephony.steps import ConnectStream, Gather, Pause, Redirect, Say, Step
 
@@ -134,7 +134,7 @@ class StepRunner:
 
     async def _listen(self, gather: Gather) -> None:
         if self._untold >= _MOST_UNTOLD:
-            raise _nothing_is_told()
+            raise nothing_is_told()
         patience_s = _BREAK_S if self._stirred.is_set() else _SILENCE_S
         while not self._untold:
             self._stirred.clear()
@@ -148,12 +148,3 @@ class StepRunner:
 
     async def _emit(self, kind: CarrierEventKind, turn: str) -> None:
         await self._deliver(CarrierEvent(kind, self._carrier_ref(), "", turn=turn))
-
-
-def _nothing_is_told() -> PhoneError:
-    return PhoneError(
-        "PHONE-07",
-        "The carrier does not tell this app any more what happens on the call.",
-        "Check the tunnel and the public address; the next call may work again.",
-        retryable=True,
-    )

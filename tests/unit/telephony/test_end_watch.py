@@ -1,4 +1,4 @@
-"""A call whose end the carrier's webhook did not tell is over all the same."""
+"""A call that no webhook tells of is noticed, and so is its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from desktop_voice.core.calls import EndReason
 from desktop_voice.telephony.carriers.carrier import RemoteCall, RemoteState
-from desktop_voice.telephony.end_watch import ASK_AFTER_S, EndWatch
+from desktop_voice.telephony.end_watch import ASK_AFTER_S, TOLD_WITHIN_S, EndWatch
 from tests.helpers.scripted_carrier import ScriptedCarrier
 from tests.helpers.virtual_loop import virtual
 
@@ -61,3 +61,27 @@ async def test_a_call_that_was_not_placed_yet_and_a_refusal_end_nothing() -> Non
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(over), ASK_AFTER_S * 0.4)
     assert (await over).state is RemoteState.ENDED
+
+
+@virtual
+async def test_a_word_in_time_counts_and_so_does_one_from_before() -> None:
+    watch = EndWatch()
+    waiting = asyncio.create_task(watch.is_told(TOLD_WITHIN_S))
+    await asyncio.sleep(TOLD_WITHIN_S - 0.1)
+    watch.heard()
+    assert await waiting
+    over = asyncio.create_task(watch.over(ScriptedCarrier(), lambda: REF))
+    await asyncio.sleep(ASK_AFTER_S / 2)
+    assert await watch.is_told(TOLD_WITHIN_S)
+    over.cancel()
+    await asyncio.wait({over})
+
+
+@virtual
+async def test_silence_is_told_from_a_word_that_comes_too_late() -> None:
+    watch = EndWatch()
+    loop = asyncio.get_running_loop()
+    loop.call_later(TOLD_WITHIN_S + 0.1, watch.heard)
+    assert not await watch.is_told(TOLD_WITHIN_S)
+    await asyncio.sleep(0.2)
+    assert await watch.is_told(TOLD_WITHIN_S)

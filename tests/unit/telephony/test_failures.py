@@ -1,4 +1,4 @@
-"""Failures that nobody foresaw are put into words without their contents."""
+"""Failures are put into words without their contents."""
 
 from __future__ import annotations
 

@@ -214,6 +214,72 @@ async def test_the_reply_that_is_being_made_does_not_delay_the_end(tmp_path: Pat
         assert (await lab.said(call.id))[-1] == ("caller", "think")
 
 
+# --- the carrier does not tell ---
+
+
+@virtual
+async def test_a_call_of_which_a_command_carrier_tells_nothing_is_hung_up_in_words(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        began_s = asyncio.get_running_loop().time()
+        await lab.until(lambda: bool(lab.carrier.all("hang_up")))
+        assert lab.carrier.all("hang_up")[0].at_s - began_s < 3.1
+        ended = await lab.ended(call.id)
+        assert ended.reason is EndReason.FAILED
+        assert ended.detail == "The carrier does not tell this app what happens on the call."
+        assert lab.errors == ["PHONE-07"]
+
+
+@pytest.mark.parametrize("kind", [K.RINGING, K.ANSWERED, K.OTHER])
+@virtual
+async def test_a_carrier_that_is_only_slow_to_tell_keeps_its_call(tmp_path: Path, kind: K) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await asyncio.sleep(2.9)
+        await lab.hook(kind, call_id=call.id)
+        await asyncio.sleep(5)
+        assert lab.carrier.all("hang_up") == []
+        assert lab.errors == []
+
+
+@virtual
+async def test_what_is_told_before_the_order_is_confirmed_counts(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        lab.carrier.holding["place"] = asyncio.Event()
+        call = await lab.call_out()
+        await lab.hook(K.RINGING, call_id=call.id)
+        await asyncio.sleep(10)
+        lab.carrier.holding["place"].set()
+        await asyncio.sleep(10)
+        assert lab.carrier.all("hang_up") == []
+        assert lab.manager.is_live(call.id)
+
+
+@virtual
+async def test_a_carrier_that_comes_for_documents_may_come_late(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        call = await lab.call_out()
+        await asyncio.sleep(10)
+        (gather,) = await lab.hook(K.ANSWERED, call_id=call.id)
+        assert isinstance(gather, Gather)
+
+
+@virtual
+async def test_a_caller_is_greeted_although_nothing_tells_that_they_were_answered(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path, takes_documents=False, inbound={"policy": "open"}) as lab:
+        await lab.incoming()
+        await lab.until(lambda: bool(prompts(lab)), 2.1)
+        (call,) = await lab.manager.live_calls()
+        assert call.answered_at is not None
+        await lab.hook(K.ANSWERED, "in-1")
+        await asyncio.sleep(1)
+        assert len(prompts(lab)) == 1
+
+
 # --- something fails ---
 
 
