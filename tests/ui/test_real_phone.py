@@ -21,8 +21,8 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import Call, CarrierName
 from desktop_voice.core.clock import SystemClock
 from desktop_voice.rehearsal.process import RehearsalProcess
-from desktop_voice.server.phone import Phone
 from desktop_voice.server.outside import Outside
+from desktop_voice.server.phone import Phone
 from desktop_voice.server.phone_service import PhoneService
 from desktop_voice.speech.engine_room import EngineRoom
 from desktop_voice.storage.settings_file import SettingsFile
