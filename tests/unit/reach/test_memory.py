@@ -100,6 +100,6 @@ def test_what_cannot_be_written_is_not_taken_for_kept(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     memory = WebhookMemory(blocked / "numbers.json")
-    with pytest.raises(OSError, match="read|directory|exists"):
+    with pytest.raises(OSError, match=r"read|directory|exists"):
         memory.remember(CarrierName.TWILIO, BEFORE)
     assert memory.before(CarrierName.TWILIO, NUMBER) is None
