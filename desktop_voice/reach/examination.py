@@ -35,7 +35,8 @@ class Examination:
         base: Waits for the public base.
         probe: The signed round trip.
         tell: Gets every report at once; a hop that begins is RUNNING first.
-        acts: Whether the number is sent here where it is not yet.
+        acts: Whether the number is sent here where it is not yet, on the user's word.
+        follows: Whether it is if the user has had that number sent here before.
         takes_over: Whether that may take it from something else that it is bound to.
     """
 
@@ -48,6 +49,7 @@ class Examination:
         probe: Probe,
         tell: Tell,
         acts: bool = False,
+        follows: bool = False,
         takes_over: bool = False,
     ) -> None:
         self._ground = ground
@@ -56,6 +58,7 @@ class Examination:
         self._probe = probe
         self._tell = tell
         self._acts = acts
+        self._follows = follows
         self._takes_over = takes_over
         self._failed = False
 
@@ -108,7 +111,10 @@ class Examination:
         self._good(Hop.LOGIN, f"{carrier.name.title()} accepts the keys.", took_s)
         self._state_of(account)
         self._clock(account.clock_offset_s)
-        return True
+        if not account.state.is_usable:
+            # It is allowed nothing more, so that nothing more could be told.
+            self._skip(Hop.NUMBER, Hop.NUMBER_WEBHOOK)
+        return account.state.is_usable
 
     def _state_of(self, account: Account) -> None:
         if account.problem is not None:
@@ -174,7 +180,8 @@ class Examination:
             self._report(report)
 
     async def _webhook(self, carrier: Carrier, number: OwnNumber, base: str) -> None:
-        if not base or (self._failed and self._acts):
+        acts = self._acts or (self._follows and self._keeper.is_kept(carrier, number.number))
+        if not base or (self._failed and acts):
             # A number is never sent to an address that was not proven.
             self._skip(Hop.NUMBER_WEBHOOK)
             return
@@ -182,7 +189,7 @@ class Examination:
         began_s = time.monotonic()
         away = self._ground.settings().away
         try:
-            if self._acts:
+            if acts:
                 await self._keeper.point(carrier, number, base, away, takes_over=self._takes_over)
             elif not await self._keeper.points_to(carrier, number, base):
                 raise _points_elsewhere()
@@ -261,6 +268,7 @@ _TUNNEL_FIXES = {
     "TUNNEL-04": Fix.FETCH_CLOUDFLARED,
     "TUNNEL-05": Fix.FETCH_CLOUDFLARED,
     "TUNNEL-09": Fix.ENTER_KEYS,
+    "VAULT-01": Fix.UNLOCK_VAULT,
 }
 
 

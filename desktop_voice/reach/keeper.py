@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -31,11 +32,6 @@ class NumberKeeper:
     def is_kept(self, carrier: Carrier, number: str) -> bool:
         """Whether the user has had this number's calls sent here."""
         return self._memory.before(carrier.name, number) is not None
-
-    def keeps(self, carrier: Carrier, chosen: str) -> bool:
-        """Whether the user has had calls sent here: of the number chosen, or of any if none is."""
-        numbers = self._memory.numbers(carrier.name)
-        return chosen in numbers if chosen else bool(numbers)
 
     async def points_to(self, carrier: Carrier, number: OwnNumber, base: str) -> bool:
         """Ask the carrier whether the number's calls come to ``base``. Raises PhoneError."""
@@ -77,17 +73,47 @@ class NumberKeeper:
             self._memory.arrive(carrier.name, number.number)
         _log.info("number points here")
 
-    async def leave(self, carrier: Carrier, number: OwnNumber, away: AwaySettings) -> None:
-        """The app goes: put back what stood there, or what the user chose for the time away.
+    async def leave(self, carrier: Carrier, away: AwaySettings) -> None:
+        """The app goes: put back what stood at the account's numbers before.
 
-        What cannot be done for the time away is put back instead. A number whose calls go
-        somewhere else by now is left alone.
+        Or what the user chose for the time away; where that cannot be done, it is put back all
+        the same. A number whose calls go somewhere else by now is left alone.
 
         Raises:
-            PhoneError: The carrier refused.
+            PhoneError: The carrier refused for one of them at least.
         """
-        before = self._memory.before(carrier.name, number.number)
-        if before is None or not self._is_mine(carrier, await carrier.webhook(number)):
+        await self._each(carrier, "", lambda before: self._leave(carrier, before, away))
+
+    async def give_back(self, carrier: Carrier, but: str = "") -> None:
+        """The user does not want calls of the account here any more: restore and forget.
+
+        Args:
+            carrier: The account.
+            but: A number that is still wanted, in E.164.
+
+        Raises:
+            PhoneError: The carrier refused for one of them at least; it is still kept then.
+        """
+        await self._each(carrier, but, lambda before: self._give_back(carrier, before))
+
+    async def _each(
+        self, carrier: Carrier, but: str, do: Callable[[NumberWebhook], Awaitable[None]]
+    ) -> None:
+        refused: PhoneError | None = None
+        for number in self._memory.numbers(carrier.name):
+            before = self._memory.before(carrier.name, number)
+            if before is None or number == but:
+                continue
+            try:
+                await do(before)
+            except PhoneError as error:
+                refused = error
+        if refused is not None:
+            raise refused
+
+    async def _leave(self, carrier: Carrier, before: NumberWebhook, away: AwaySettings) -> None:
+        number = _own(before)
+        if not self._is_mine(carrier, await carrier.webhook(number)):
             return
         if away.choice is not AwayChoice.RESTORE:
             try:
@@ -101,18 +127,10 @@ class NumberKeeper:
         await carrier.restore_webhook(before)
         _log.info("number given back")
 
-    async def give_back(self, carrier: Carrier, number: OwnNumber) -> None:
-        """The user does not want the number's calls here any more: restore it and forget it.
-
-        Raises:
-            PhoneError: The carrier refused; it is still kept then.
-        """
-        before = self._memory.before(carrier.name, number.number)
-        if before is None:
-            return
-        if self._is_mine(carrier, await carrier.webhook(number)):
+    async def _give_back(self, carrier: Carrier, before: NumberWebhook) -> None:
+        if self._is_mine(carrier, await carrier.webhook(_own(before))):
             await carrier.restore_webhook(before)
-        self._memory.forget(carrier.name, number.number)
+        self._memory.forget(carrier.name, before.number)
 
     def _is_mine(self, carrier: Carrier, now: NumberWebhook) -> bool:
         """Whether the number's calls go where this app has sent them."""
@@ -133,6 +151,10 @@ class NumberKeeper:
             self._memory.remember(carrier.name, now)
         except OSError as error:
             raise _not_remembered() from error
+
+
+def _own(before: NumberWebhook) -> OwnNumber:
+    return OwnNumber(before.number, True, before.data.get("ref", ""))
 
 
 def own_address(carrier: Carrier, base: str) -> str:

@@ -78,7 +78,7 @@ class WebhookMemory:
     def _save(self, kept: _Kept, left: _Left) -> None:
         if self._unread is not None:
             # What it holds must not be lost.
-            raise OSError("it could not be read") from self._unread
+            raise OSError(f"{self._path.name} could not be read") from self._unread
         rows = [
             {
                 "carrier": carrier,

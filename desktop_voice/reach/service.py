@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ import structlog
 from desktop_voice.core import events as ev
 from desktop_voice.core.calls import Call, CallState, Direction
 from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.phone_settings import CarrierChoice
 from desktop_voice.core.reach import Hop, HopReport, HopState, Reach, ReachState
 from desktop_voice.core.settings import Settings
 from desktop_voice.reach.examination import Examination, fix_of_tunnel
@@ -32,6 +34,8 @@ _log = structlog.get_logger()
 _SLEPT_S = 20.0
 _LEAVE_S = 6.0
 _GOT_THROUGH = HopReport(Hop.CALL, HopState.OK, "A caller got through.")
+_DOWN = (TunnelState.STOPPED, TunnelState.FAILED)
+_UNSETTLED = (ReachState.BROKEN, ReachState.CHECKING)
 _ORDER = {hop: place for place, hop in enumerate(Hop)}
 
 
@@ -67,7 +71,7 @@ class ReachService:
         self._supervisor = TunnelSupervisor(self._make_tunnel, self._on_tunnel)
         self._may_fetch = False
         self._base = ""
-        self._examined: str | None = None
+        self._examined = ""
         self._had_call = False
         self._base_news = asyncio.Event()
         self._wake = asyncio.Event()
@@ -75,6 +79,9 @@ class ReachService:
         self._reach = Reach()
         self._looking = asyncio.Lock()
         self._tasks: set[asyncio.Task[object]] = set()
+        self._look: asyncio.Task[None] | None = None
+        self._is_outdated = False
+        self._is_started = False
         self._is_closing = False
 
     @property
@@ -86,45 +93,76 @@ class ReachService:
 
     def start(self) -> None:
         """Bring the tunnel up where a carrier is set up, and look at everything once it is."""
+        self._is_started = True
         self._spawn(self._watch())
         if self._has_carrier():
             self._spawn(self._open())
+        else:
+            self._wake.set()
 
-    async def give_back(self) -> None:
-        """The number is not to be used any more: put back what stood there, for good."""
-        number, self._number = self._number, None
-        if number is not None:
-            await self._within_a_while(self._keeper.give_back(self._ground.carrier(), number))
+    async def give_back(self, after: Settings) -> None:
+        """Other settings are to come: put back for good what stood at numbers that they drop.
+
+        Must be called while the carrier of before is in use.
+        """
+        now, then = self._ground.settings().phone, after.phone
+        is_same = now.carrier == then.carrier
+        if is_same and then.number in (now.number, ""):
+            return
+        await self._give_up()
+        but = then.number if is_same else ""
+        if self._number is not None and self._number.number != but:
+            self._number, self._had_call = None, False
+        with contextlib.suppress(DesktopVoiceError):
+            # Without its account, the numbers are left already.
+            carrier = self._ground.carrier()
+            await self._within_a_while(self._keeper.give_back(carrier, but))
 
     async def apply(self, before: Settings, after: Settings) -> None:
-        """The settings changed: another tunnel or carrier is followed at once."""
-        moved = (before.phone.public_url, before.tunnel) != (after.phone.public_url, after.tunnel)
-        if moved or before.phone.carrier != after.phone.carrier:
+        """The settings changed: another tunnel or carrier is followed at once.
+
+        What is under way for the settings of before is given up.
+        """
+        is_moved = _tunnel_of(before) != _tunnel_of(after)
+        is_other = before.phone.carrier != after.phone.carrier
+        if is_moved or is_other or before.phone.number != after.phone.number:
+            await self._give_up()
+        if is_moved or not self._has_carrier():
             await self._supervisor.stop()
             self._use("", tells_client=False)
-            if self._has_carrier():
-                self._spawn(self._open())
-        elif _matters(before) != _matters(after):
+        if (is_moved or is_other) and self._has_carrier():
+            self._spawn(self._open())
+        if not self._is_wanted():
+            self._publish(Reach())
+        elif is_moved or is_other or _matters(before) != _matters(after):
             self._wake.set()
 
     def keys_changed(self) -> None:
         """The vault holds other keys, or was opened or locked."""
-        if self._has_carrier() and self._supervisor.status.state is TunnelState.STOPPED:
+        if self._has_carrier() and self._supervisor.status.state in _DOWN:
             self._spawn(self._open())
         self._wake.set()
 
+    async def leave(self, carrier: Carrier) -> None:
+        """The account goes, if not for good: put back what stood at its numbers.
+
+        Or leave them as the user chose for the time away.
+        """
+        await self._give_up()
+        self._number = None
+        away = self._ground.settings().away
+        await self._within_a_while(self._keeper.leave(carrier, away))
+
     async def close(self) -> None:
-        """Give the number back, or leave it as the user chose for the time away; end the tunnel."""
+        """Leave the numbers, and end the tunnel; whatever is asked from now on does nothing."""
         self._is_closing = True
+        await self._give_up()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        number, self._number = self._number, None
         try:
-            if number is not None:
-                away = self._ground.settings().away
-                leaving = self._keeper.leave(self._ground.carrier(), number, away)
-                await self._within_a_while(leaving)
+            if self._is_started and self._has_carrier():
+                await self.leave(self._ground.carrier())
         finally:
             await self._supervisor.stop()
 
@@ -140,6 +178,9 @@ class ReachService:
     ) -> Reach:
         """Look at every hop, one examination at a time, and publish what is found.
 
+        It begins anew when the public address changes meanwhile, and is given up when the
+        settings do: what was found until then is returned.
+
         Args:
             acts: Send the number's calls here, on the user's word.
             takes_over: Even if something else at the carrier has them.
@@ -147,36 +188,58 @@ class ReachService:
             is_quiet: Nobody waits for it: the former reports stand until it is done.
         """
         async with self._looking:
-            if may_fetch and not self._may_fetch:
-                self._may_fetch = True
-                if self._supervisor.status.state is TunnelState.FAILED:
-                    await self._supervisor.restart()
-            found: dict[Hop, HopReport] = {}
-
-            def tell(report: HopReport) -> None:
-                found[report.hop] = report
-                if not is_quiet:
-                    self._show(found)
-
-            if not is_quiet:
-                self._publish(replace(self._reach, state=ReachState.CHECKING, hops=()))
-            examination = Examination(
-                self._ground,
-                self._keeper,
-                base=self._base_within,
-                probe=self._probe,
-                tell=tell,
-                acts=acts,
-                takes_over=takes_over,
-            )
-            number = await examination.run()
-            if number is not None and self._keeps(number):
-                self._number = number
-            if Hop.CALL in found and self._had_call:
-                found[Hop.CALL] = _GOT_THROUGH
-            self._examined = self._base
-            self._show(found, is_settled=True)
+            self._may_fetch = self._may_fetch or may_fetch
+            self._is_outdated = True
+            while self._is_outdated and not self._is_closing:
+                self._is_outdated, self._examined = False, ""
+                self._wake.clear()
+                look = self._look_at_all(acts, takes_over, is_quiet)
+                self._look = asyncio.get_running_loop().create_task(look)
+                try:
+                    await self._look
+                except asyncio.CancelledError:
+                    # What was found holds no more, and what holds is not found yet.
+                    self._examined = ""
+                    self._wake.set()
+                    if (me := asyncio.current_task()) is not None and me.cancelling():
+                        raise
+                finally:
+                    self._look = None
             return self._reach
+
+    async def _look_at_all(self, acts: bool, takes_over: bool, is_quiet: bool) -> None:
+        found: dict[Hop, HopReport] = {}
+
+        def tell(report: HopReport) -> None:
+            found[report.hop] = report
+            if not is_quiet:
+                self._show(found)
+
+        if not is_quiet:
+            self._publish(replace(self._reach, state=ReachState.CHECKING, hops=()))
+        examination = Examination(
+            self._ground,
+            self._keeper,
+            base=lambda: self._base_within(opens=not is_quiet),
+            probe=self._probe,
+            tell=tell,
+            acts=acts,
+            follows=is_quiet,
+            takes_over=takes_over,
+        )
+        number = await examination.run()
+        if number is not None and self._keeps(number):
+            self._number = number
+        if Hop.CALL in found and self._had_call:
+            found[Hop.CALL] = _GOT_THROUGH
+        self._show(found, is_settled=True)
+
+    async def _give_up(self) -> None:
+        """End the look that is under way."""
+        look = self._look
+        if look is not None:
+            look.cancel()
+            await asyncio.wait({look})
 
     async def restart_tunnel(self, *, may_fetch: bool = False) -> Reach:
         """Begin anew with the tunnel, then look at everything."""
@@ -214,6 +277,9 @@ class ReachService:
         if status.state is TunnelState.READY:
             if status.base != self._base:
                 self._use(status.base, tells_client=status.tells_client)
+                if self._look is not None and self._examined not in ("", status.base):
+                    self._is_outdated = True
+                    self._look.cancel()
                 self._spawn(self._follow())
             else:
                 self._wake.set()
@@ -227,9 +293,10 @@ class ReachService:
         self._ground.use_base(base, tells_client)
         self._publish(replace(self._reach, base=base))
 
-    async def _base_within(self) -> str:
-        """Wait for the tunnel, and open it if it is not even begun."""
-        if self._supervisor.status.state is TunnelState.STOPPED:
+    async def _base_within(self, *, opens: bool) -> str:
+        """Wait for the tunnel; open it if it is not even begun, or if ``opens`` has it do so."""
+        state = self._supervisor.status.state
+        if state is TunnelState.STOPPED or (opens and state is TunnelState.FAILED):
             await self._open()
         began_s = time.monotonic()
         most_s = self._pace.fetch_s if self._may_fetch else self._pace.base_s
@@ -239,6 +306,7 @@ class ReachService:
                     self._base_news.clear()
                     status = self._supervisor.status
                     if status.state is TunnelState.READY:
+                        self._examined = status.base
                         return status.base
                     is_beyond = status.state is TunnelState.FAILED
                     is_slow = time.monotonic() - began_s > self._pace.repair_s
@@ -255,9 +323,8 @@ class ReachService:
         if self._number is not None:
             await self._point(self._number)
         async with self._looking:
-            is_known = self._examined == self._base
-        if not is_known:
-            await self.examine(acts=self._is_kept(), is_quiet=True)
+            if self._examined != self._base:
+                self._wake.set()
 
     async def _point(self, number: OwnNumber) -> None:
         pauses = iter((0.5, 1.0, 2.0, 4.0, 8.0))
@@ -275,15 +342,6 @@ class ReachService:
             else:
                 return
 
-    def _is_kept(self) -> bool:
-        """Whether the number in use is one that the user has had sent here."""
-        try:
-            carrier = self._ground.carrier()
-        except DesktopVoiceError:
-            return False
-        chosen = self._ground.settings().phone.number
-        return self._keeper.keeps(carrier, chosen)
-
     def _keeps(self, number: OwnNumber) -> bool:
         try:
             return self._keeper.is_kept(self._ground.carrier(), number.number)
@@ -295,23 +353,33 @@ class ReachService:
         looked_s, again = time.monotonic(), 0
         while True:
             drift_s = time.time() - time.monotonic()
-            self._wake.clear()
             try:
                 async with asyncio.timeout(self._pace.tick_s):
                     await self._wake.wait()
-                is_due = True
+                    async with self._looking:
+                        # A look that began after the news has seen to it.
+                        is_due = self._wake.is_set()
             except TimeoutError:
                 has_slept = abs(time.time() - time.monotonic() - drift_s) > _SLEPT_S
-                is_broken = self._reach.state is ReachState.BROKEN
+                is_broken = again > 0 or self._reach.state in _UNSETTLED
                 pauses_s = self._pace.look_again_s
                 pause_s = pauses_s[min(again, len(pauses_s) - 1)]
                 pause_s = pause_s if is_broken else self._pace.look_every_s
                 is_due = has_slept or time.monotonic() - looked_s >= pause_s
-            if not is_due or not self._has_carrier() or self._looking.locked():
+                is_due = is_due and not self._looking.locked()
+            if not self._is_wanted():
+                self._wake.clear()
                 continue
-            reach = await self.examine(acts=self._is_kept(), is_quiet=True)
+            if not is_due:
+                continue
+            try:
+                await self.examine(is_quiet=True)
+                is_well = self._reach.state is not ReachState.BROKEN
+            except Exception:  # noqa: BLE001 - one look's failure does not end the watch
+                _log.exception("looking at the way in failed")
+                is_well = False
             looked_s = time.monotonic()
-            again = again + 1 if reach.state is ReachState.BROKEN else 0
+            again = 0 if is_well else again + 1
 
     async def _within_a_while(self, leaving: Coroutine[Any, Any, None]) -> None:
         try:
@@ -336,7 +404,7 @@ class ReachService:
         reach = replace(self._reach, hops=hops)
         if is_settled:
             state = ReachState.READY if reach.broken is None else ReachState.BROKEN
-            state = state if self._has_carrier() else ReachState.OFF
+            state = state if self._is_wanted() else ReachState.OFF
             number = self._number.number if self._number is not None else ""
             reach = replace(reach, state=state, number=number)
         self._publish(reach)
@@ -345,6 +413,10 @@ class ReachService:
         if reach != self._reach:
             self._reach = reach
             self._ground.publish(ev.ReachChanged(reach))
+
+    def _is_wanted(self) -> bool:
+        """Whether the user wants a phone, which may lack keys or be locked."""
+        return self._ground.settings().phone.carrier is not CarrierChoice.NONE
 
     def _has_carrier(self) -> bool:
         try:
@@ -364,6 +436,10 @@ class ReachService:
         if error is not None:
             # The next look finds what is wrong.
             _log.error("keeping the way in failed", exc_info=error)
+
+
+def _tunnel_of(settings: Settings) -> object:
+    return settings.phone.public_url, settings.tunnel
 
 
 def _matters(settings: Settings) -> object:

@@ -207,8 +207,8 @@ class PhoneService:
         """Use ``settings`` for new calls; live calls keep theirs."""
         async with self._changing:
             before = self._settings
-            if self._reach is not None and _number_of(before) != _number_of(settings):
-                await self._reach.give_back()
+            if self._reach is not None:
+                await self._reach.give_back(settings)
             self._settings = settings
             self.actions.apply(settings)
             if self._server is not None:
@@ -484,10 +484,6 @@ class PhoneService:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("phone service task failed", exc_info=error)
-
-
-def _number_of(settings: Settings) -> tuple[str, str]:
-    return settings.phone.carrier, settings.phone.number
 
 
 def _pcm_of(wav: bytes) -> Pcm:

@@ -179,7 +179,7 @@ class NumberWebhook:
         url: The address that is asked what to do with them; empty while none is, which is so too
             where something else takes them.
         data: What :meth:`Carrier.restore_webhook` needs to put all of this back: texts by name,
-            to be kept as they are.
+            to be kept as they are. ``ref`` is the carrier's id of the number.
         taken_by: What takes the calls in place of any address, in words such as "a SIP trunk";
             empty: nothing does.
     """

@@ -45,7 +45,7 @@ async def test_the_number_comes_here_and_goes_back(
     assert carrier.webhooks[MY_NUMBER].url == HERE
     assert keeper.is_kept(carrier, MY_NUMBER)
     assert await keeper.points_to(carrier, NUMBER, BASE)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == OLD
     assert keeper.is_kept(carrier, MY_NUMBER), "the next start takes it again"
 
@@ -63,7 +63,7 @@ async def test_a_new_address_is_followed_and_the_first_one_comes_back(
 ) -> None:
     for name in ("one", "two", "three"):
         await keeper.point(carrier, NUMBER, f"https://{name}.example", RESTORE)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == OLD
 
 
@@ -73,7 +73,7 @@ async def test_a_crash_does_not_lose_what_stood_there(
     await keeper.point(carrier, NUMBER, BASE, RESTORE)
     again = _after_a_restart(tmp_path)
     await again.point(carrier, NUMBER, "https://next.example", RESTORE)
-    await again.leave(carrier, NUMBER, RESTORE)
+    await again.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == OLD
 
 
@@ -105,7 +105,7 @@ async def test_an_address_of_a_former_run_is_never_put_back(
         MY_NUMBER, STALE, {"VoiceUrl": STALE, "StatusCallback": f"{STALE}?at=status", "x": "y"}
     )
     await keeper.point(carrier, NUMBER, BASE, RESTORE)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == NumberWebhook(
         MY_NUMBER, "", {"VoiceUrl": "", "StatusCallback": "", "x": "y"}
     )
@@ -115,11 +115,11 @@ async def test_what_the_user_set_in_the_console_meanwhile_is_what_comes_back(
     keeper: NumberKeeper, carrier: ScriptedCarrier
 ) -> None:
     await keeper.point(carrier, NUMBER, BASE, RESTORE)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     newer = NumberWebhook(MY_NUMBER, "https://newer.example/voice")
     carrier.webhooks[MY_NUMBER] = newer
     await keeper.point(carrier, NUMBER, BASE, RESTORE)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == newer
 
 
@@ -128,11 +128,11 @@ async def test_what_callers_get_while_away_is_not_taken_for_what_stood_there(
 ) -> None:
     await keeper.point(carrier, NUMBER, BASE, AWAY)
     assert carrier.webhooks[MY_NUMBER].data["fallback"] == AWAY.address
-    await keeper.leave(carrier, NUMBER, AWAY)
+    await keeper.leave(carrier, AWAY)
     assert carrier.webhooks[MY_NUMBER].url == AWAY.address
     again = _after_a_restart(tmp_path)
     await again.point(carrier, NUMBER, BASE, RESTORE)
-    await again.leave(carrier, NUMBER, RESTORE)
+    await again.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == OLD
 
 
@@ -141,7 +141,7 @@ async def test_what_a_carrier_cannot_do_for_the_time_away_is_put_back_instead(
 ) -> None:
     await keeper.point(carrier, NUMBER, BASE, AWAY)
     carrier.fail("set_away", PhoneError("CARRIER-20", "It cannot.", "Choose another."))
-    await keeper.leave(carrier, NUMBER, AWAY)
+    await keeper.leave(carrier, AWAY)
     assert carrier.webhooks[MY_NUMBER] == OLD
 
 
@@ -154,7 +154,7 @@ async def test_a_number_that_is_something_elses_is_taken_on_the_users_word_alone
         await keeper.point(carrier, NUMBER, BASE, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == bound
     await keeper.point(carrier, NUMBER, BASE, RESTORE, takes_over=True)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == bound
 
 
@@ -165,9 +165,9 @@ async def test_what_something_else_has_by_now_is_left_to_it(
     newer = NumberWebhook(MY_NUMBER, "https://newer.example/voice")
     for away in (RESTORE, AWAY):
         carrier.webhooks[MY_NUMBER] = newer
-        await keeper.leave(carrier, NUMBER, away)
+        await keeper.leave(carrier, away)
         assert carrier.webhooks[MY_NUMBER] == newer
-    await keeper.give_back(carrier, NUMBER)
+    await keeper.give_back(carrier)
     assert carrier.webhooks[MY_NUMBER] == newer
     assert not keeper.is_kept(carrier, MY_NUMBER)
 
@@ -176,8 +176,8 @@ async def test_a_number_left_for_a_time_away_is_given_back_for_good_as_well(
     keeper: NumberKeeper, carrier: ScriptedCarrier, tmp_path: Path
 ) -> None:
     await keeper.point(carrier, NUMBER, BASE, AWAY)
-    await keeper.leave(carrier, NUMBER, AWAY)
-    await _after_a_restart(tmp_path).give_back(carrier, NUMBER)
+    await keeper.leave(carrier, AWAY)
+    await _after_a_restart(tmp_path).give_back(carrier)
     assert carrier.webhooks[MY_NUMBER] == OLD
 
 
@@ -187,11 +187,11 @@ async def test_a_trunk_that_got_the_number_meanwhile_is_what_comes_back(
 ) -> None:
     carrier.webhooks[MY_NUMBER] = NumberWebhook(MY_NUMBER, url)
     await keeper.point(carrier, NUMBER, BASE, RESTORE)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     bound = NumberWebhook(MY_NUMBER, "", {"trunk_sid": "TK1"}, "a SIP trunk")
     carrier.webhooks[MY_NUMBER] = bound
     await keeper.point(carrier, NUMBER, BASE, RESTORE, takes_over=True)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == bound
 
 
@@ -206,7 +206,7 @@ async def test_a_change_that_broke_off_half_way_does_not_lose_what_stood_there(
     # The carrier took the first of several changes.
     carrier.webhooks[MY_NUMBER] = replace(before, data={**before.data, "app_url": HERE})
     await keeper.point(carrier, NUMBER, BASE, RESTORE, takes_over=True)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == before
 
 
@@ -214,12 +214,12 @@ async def test_an_address_for_the_time_away_that_the_user_sets_later_comes_back(
     keeper: NumberKeeper, carrier: ScriptedCarrier
 ) -> None:
     await keeper.point(carrier, NUMBER, BASE, AWAY)
-    await keeper.leave(carrier, NUMBER, AWAY)
+    await keeper.leave(carrier, AWAY)
     await keeper.point(carrier, NUMBER, BASE, RESTORE)
     own = NumberWebhook(MY_NUMBER, AWAY.address)
     carrier.webhooks[MY_NUMBER] = own
     await keeper.point(carrier, NUMBER, BASE, RESTORE)
-    await keeper.leave(carrier, NUMBER, RESTORE)
+    await keeper.leave(carrier, RESTORE)
     assert carrier.webhooks[MY_NUMBER] == own
 
 
@@ -239,7 +239,7 @@ async def test_a_number_given_back_for_good_is_not_kept(
     keeper: NumberKeeper, carrier: ScriptedCarrier
 ) -> None:
     await keeper.point(carrier, NUMBER, BASE, RESTORE)
-    await keeper.give_back(carrier, NUMBER)
+    await keeper.give_back(carrier)
     assert carrier.webhooks[MY_NUMBER] == OLD
     assert not keeper.is_kept(carrier, MY_NUMBER)
 
@@ -247,6 +247,6 @@ async def test_a_number_given_back_for_good_is_not_kept(
 async def test_a_number_that_was_never_taken_is_left_alone(
     keeper: NumberKeeper, carrier: ScriptedCarrier
 ) -> None:
-    await keeper.leave(carrier, NUMBER, RESTORE)
-    await keeper.give_back(carrier, NUMBER)
+    await keeper.leave(carrier, RESTORE)
+    await keeper.give_back(carrier)
     assert carrier.asked == []
