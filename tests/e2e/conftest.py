@@ -15,6 +15,12 @@ from tests.helpers.xvfb import VirtualDisplay, virtual_display_or_skip
 PICTURES = Path(__file__).parents[2] / "artefacts"
 
 
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a short name: the path of a socket may have no more than 107 characters."""
+    return tmp_path_factory.mktemp("e2e")
+
+
 @pytest.fixture(scope="module")
 def display() -> Iterator[VirtualDisplay]:
     with virtual_display_or_skip() as display:

@@ -12,24 +12,6 @@ from desktop_voice.speech.stt.recogniser import SpeechToText
 from tests.helpers.recordings import Recordings, recordings_or_skip
 from tests.helpers.talk import Talker
 
-# Where workers share the files, the longest must not come last. A worker that holds but one or two
-# tests is given another file with them: the fourth is a short one.
-LONG_ONES_FIRST = ("rehearse", "live_calls", "call_faults", "call_secrets", "many_calls")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files of this folder."""
-    here = Path(__file__).parent
-    ours = [index for index, item in enumerate(items) if item.path.parent == here]
-    ordered = sorted((items[index] for index in ours), key=lambda item: _rank(item.path))
-    for index, item in zip(ours, ordered, strict=True):
-        items[index] = item
-
-
-def _rank(path: Path) -> int:
-    name = path.stem.removeprefix("test_")
-    return LONG_ONES_FIRST.index(name) if name in LONG_ONES_FIRST else len(LONG_ONES_FIRST)
-
 
 class _Kept:
     """An engine that outlives the conversations it serves."""
