@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,15 +23,13 @@ from typing import Any
 
 import structlog
 
-from desktop_voice.audio.frames import Pcm
+from benchmarks.broken_engines import BrokenStt, BrokenTts
 from desktop_voice.core import events as ev
 from desktop_voice.core.calls import Call, CallMode, CarrierName, EndReason
-from desktop_voice.core.errors import EngineError, PhoneError
+from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.settings import Settings
 from desktop_voice.rehearsal.process import RehearsalProcess
 from desktop_voice.speech.engine_room import EngineRoom, Engines
-from desktop_voice.speech.stt.recogniser import SpeechToText
-from desktop_voice.speech.tts.synthesiser import TextToSpeech, Voice
 from tests.helpers.model_server import Mode, ModelServer, model_server
 from tests.helpers.phone_lab import PhoneLab, loaded_room, phone_lab
 from tests.helpers.recordings import Recordings, find_recordings
@@ -41,66 +39,6 @@ CALL_DEADLINE_S = 75.0
 ANSWER = ["It ", "is ", "very ", "old. ", "It ", "was ", "opened ", "long ", "ago. ", "Ask ", "me."]
 _QUESTION = "phone/google/audio.wav"
 _WEATHER = "stt/livekit/weather_question.wav"
-
-
-class BrokenStt:
-    """A recogniser that fails as it is told; shared sound engines stay whole."""
-
-    def __init__(self, stt: SpeechToText, lock: threading.Lock) -> None:
-        self._stt = stt
-        self._lock = lock
-        self.fault = ""
-        self.release = threading.Event()
-
-    def transcribe(self, pcm: Pcm) -> str:
-        """Return the words, or fail."""
-        match self.fault:
-            case "raises":
-                raise RuntimeError("out of memory")
-            case "hangs":
-                self.release.wait()
-                return ""
-            case "rubbish":
-                return "\N{REPLACEMENT CHARACTER}\x00 ]]> <Hangup/> " * 40
-        with self._lock:
-            return self._stt.transcribe(pcm)
-
-    def close(self) -> None:
-        """Is closed by its owner."""
-
-
-class BrokenTts:
-    """A voice that fails as it is told, at a clause counted from the fault on."""
-
-    def __init__(self, tts: TextToSpeech, lock: threading.Lock) -> None:
-        self._tts = tts
-        self._lock = lock
-        self.sample_rate_hz = tts.sample_rate_hz
-        self.fault = ""
-        self.whole_clauses = 0
-        self.release = threading.Event()
-
-    def voices(self) -> tuple[Voice, ...]:
-        """Return the real voices."""
-        return self._tts.voices()
-
-    def synthesise(self, text: str, *, voice: str, rate_wpm: int) -> Iterator[Pcm]:
-        """Yield the sound, or fail."""
-        if self.fault and self.whole_clauses <= 0:
-            if self.fault == "raises":
-                raise EngineError("TTS-04", "The voice failed.", "Choose another one.")
-            if self.fault == "crashes":
-                raise RuntimeError("segment violation")
-            if self.fault == "hangs":
-                self.release.wait()
-                return
-        self.whole_clauses -= 1
-        with self._lock:
-            chunks = list(self._tts.synthesise(text, voice=voice, rate_wpm=rate_wpm))
-        yield from chunks
-
-    def close(self) -> None:
-        """Is closed by its owner."""
 
 
 @dataclass
@@ -130,6 +68,8 @@ UNTOLD = HUNG_UP | {EndReason.FAILED, EndReason.UNKNOWN, EndReason.MEDIA_LOST}
 """No webhook told the end: what the carrier's REST interface tells, if it tells a reason."""
 BOTH = ("cascading", "gather")
 ALL = tuple(CarrierName)
+COMMANDS = (CarrierName.TELNYX,)
+DOCUMENTS = (CarrierName.TWILIO, CarrierName.PLIVO)
 
 
 @dataclass(frozen=True)
@@ -255,6 +195,12 @@ def _rest(kind: str, count: int = 1, where: str = "rest:any") -> Inject:
     return lambda stage: stage.rest(kind, count, where=where)
 
 
+async def _second_webhook_lost(stage: Stage) -> None:
+    # A delay of no time is a webhook that is left alone.
+    await stage.webhook("delay", 1)
+    await stage.webhook("500", 3)
+
+
 def _deaf_and(kind: str, count: int) -> Inject:
     async def inject(stage: Stage) -> None:
         stage.stt.fault = "hangs"
@@ -308,7 +254,10 @@ CASES: tuple[Case, ...] = (
     Case("media", "loss", _media("loss"), pipelines=CASCADING),
     Case("webhook", "first one 500", _webhook("500"), is_audible=False, outbound=True),
     Case("webhook", "answer lost (all tries)", _webhook("500", 9), reasons=UNTOLD, outbound=True,
-         is_audible=False),
+         carriers=DOCUMENTS, is_audible=False),
+    Case("webhook", "answer lost (all tries)", _webhook("500", 9), outbound=True,
+         reasons=frozenset({EndReason.FAILED}), carriers=COMMANDS),
+    Case("webhook", "only the answer's lost", _second_webhook_lost, carriers=COMMANDS),
     Case("webhook", "500 in the talk", _webhook("500"), "greeting",
          UNTOLD, is_audible=False),
     Case("webhook", "last ones lost", _webhook("reset", 40), "turn",
@@ -319,7 +268,7 @@ CASES: tuple[Case, ...] = (
     *(
         Case("rest", f"create {kind}", _rest(kind, 9, "rest:create"), outbound=True,
              reasons=REFUSED, is_audible=False, pipelines=("gather",))
-        for kind in ("401", "403", "404", "429", "500", "reset")
+        for kind in ("401", "403", "404", "429", "500", "reset", "garbage")
     ),
     Case("rest", "create times out", _rest("timeout", 9, "rest:create"), outbound=True,
          reasons=REFUSED, is_audible=False, pipelines=("gather",), is_long=True),
@@ -327,8 +276,17 @@ CASES: tuple[Case, ...] = (
          pipelines=("gather",)),
     Case("rest", "hang-up fails twice", _rest("500", 2), "greeting", WE, act=_hang_up,
          far_end={"kind": "silent"}, is_audible=False),
-    Case("rest", "a command fails once", _rest("500"), "turn", POLITE, GATHER,
-         (CarrierName.TELNYX,)),
+    Case("rest", "a command fails once", _rest("500"), "turn", POLITE, GATHER, COMMANDS),
+    Case("rest", "create garbage once", _rest("garbage", 1, "rest:create"), outbound=True,
+         reasons=REFUSED, is_audible=False, pipelines=GATHER, carriers=DOCUMENTS),
+    Case("rest", "create garbage once", _rest("garbage", 1, "rest:create"), outbound=True,
+         pipelines=GATHER, carriers=COMMANDS),
+    Case("rest", "hang-up garbage twice", _rest("garbage", 2), "greeting", WE, act=_hang_up,
+         far_end={"kind": "silent"}, is_audible=False),
+    Case("rest", "a command garbage once", _rest("garbage"), "turn", POLITE, GATHER, COMMANDS),
+    Case("rest", "perform garbage once", _deaf_and("garbage", 1), "greeting", POLITE, CASCADING),
+    Case("rest", "perform always garbage", _deaf_and("garbage", 6), "greeting", POLITE, CASCADING,
+         is_audible=False),
     Case("rest", "perform fails once", _deaf_and("500", 1), "greeting", POLITE, CASCADING),
     Case("rest", "perform always fails", _deaf_and("500", 6), "greeting", POLITE, CASCADING,
          is_audible=False),
