@@ -92,7 +92,7 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
             database=paths.calls_file,
             room=room,
             brain=brain,
-            outside=outside(vault.secret, os.environ),
+            outside=outside(vault.key, os.environ),
             local_api_file=paths.local_api_file,
             numbers_file=paths.numbers_file,
             programs=paths.cache,

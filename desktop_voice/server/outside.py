@@ -23,7 +23,8 @@ class Outside:
     """What of the outer world may be another one: the rehearsal's.
 
     Attributes:
-        secret: Returns the vault's entry of a name; called in a worker thread.
+        secret: Returns the vault's entry of a name; called in a worker thread. May raise
+            DesktopVoiceError where it cannot be known, as of a locked vault.
         api_bases: Where carriers are asked instead of at their own address.
         port: The listener's port instead of the settings'; 0 is any free one.
         is_rehearsal: Whether this phone says nothing of how the user's own phone is, and has no

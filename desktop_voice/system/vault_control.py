@@ -179,6 +179,23 @@ class VaultService:
 
         return self._submit(find).result(_SECRET_WAIT_S)
 
+    def key(self, name: str) -> str:
+        """Return the same as :meth:`secret`, for those who ask the user to act when it is missing.
+
+        Raises:
+            VaultError: There is none, because the vault is locked (``VAULT-01``).
+        """
+
+        def find() -> str:
+            found = find_secret(name, self._entries(), os.environ)
+            if found is None and self._vault().exists and not self._vault().is_open:
+                raise VaultError(
+                    "VAULT-01", "The vault is locked, and the keys are in it.", "Unlock it."
+                )
+            return found[0] if found is not None else ""
+
+        return self._submit(find).result(_SECRET_WAIT_S)
+
     def close(self) -> None:
         """Forget the vault's key; everything asked afterwards fails."""
         self._tasks.put(None)

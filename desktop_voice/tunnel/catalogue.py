@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.core.phone_settings import TunnelChoice
 from desktop_voice.core.settings import Settings
 from desktop_voice.tunnel.cloudflared import Cloudflared
@@ -35,13 +36,17 @@ def make_tunnel(
 
     Args:
         settings: The app's.
-        secret: Returns the vault's entry of a name, or an empty string.
+        secret: Returns the vault's entry of a name, or an empty string. May raise
+            DesktopVoiceError where it cannot be known.
         programs: A folder to look for programs in before PATH.
         cache: Where the app keeps what it can fetch again; a folder in it is used.
         way: How public names are reached; one with an edge of its own is a rehearsal's.
         on_progress: Gets the bytes of a download that are here, and those in all.
         may_fetch: Whether cloudflared is downloaded if it is missing.
         pace: How long cloudflared and ngrok may take.
+
+    Raises:
+        PhoneError: Its token cannot be known now.
     """
     tunnel = settings.tunnel
     if settings.phone.public_url:
@@ -54,14 +59,14 @@ def make_tunnel(
                 CloudflaredBinary(folder, way, programs=programs),
                 folder,
                 hostname=hostname,
-                token=_usable(secret("cloudflare_tunnel_token")) if hostname else "",
+                token=_token(secret, "cloudflare_tunnel_token") if hostname else "",
                 protocol=tunnel.protocol,
                 may_fetch=may_fetch,
                 on_progress=on_progress,
                 pace=pace,
             )
         case TunnelChoice.NGROK:
-            token = _usable(secret("ngrok_authtoken"))
+            token = _token(secret, "ngrok_authtoken")
             domain = tunnel.ngrok_domain
             return Ngrok(folder, token=token, domain=domain, programs=programs, pace=pace)
         case TunnelChoice.TAILSCALE:
@@ -70,7 +75,10 @@ def make_tunnel(
             return None
 
 
-def _usable(token: str) -> str:
+def _token(secret: Callable[[str], str], name: str) -> str:
     """Return a token without the space around it; empty if it cannot be one at all."""
-    token = token.strip()
+    try:
+        token = secret(name).strip()
+    except DesktopVoiceError as error:
+        raise PhoneError(error.code, error.what, error.do) from error
     return token if token.isascii() and token.isprintable() and " " not in token else ""

@@ -104,6 +104,18 @@ def test_the_environment_stands_in_for_what_the_vault_lacks(
     assert service.secret("never_heard_of") == ""
 
 
+def test_a_locked_vault_is_told_to_those_who_need_a_key(service: VaultService) -> None:
+    assert service.key("plivo_auth_id") == ""
+    got(service.create(PASSPHRASE))
+    got(service.set("plivo_auth_id", "one"))
+    assert service.key("plivo_auth_id") == "one"
+    got(service.lock())
+    with pytest.raises(VaultError) as locked:
+        service.key("plivo_auth_id")
+    assert locked.value.code == "VAULT-01"
+    assert service.secret("plivo_auth_id") == ""
+
+
 def test_the_keyring_opens_it_at_the_next_start_until_it_is_locked(
     service: VaultService, path: Path, keyring: SystemKeyring
 ) -> None:

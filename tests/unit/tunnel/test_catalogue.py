@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.errors import PhoneError, VaultError
 from desktop_voice.core.phone_settings import TunnelChoice
 from desktop_voice.core.settings import Settings
 from desktop_voice.tunnel.catalogue import make_tunnel
@@ -118,3 +118,17 @@ async def test_what_can_be_no_token_is_refused_as_one(
         with pytest.raises(PhoneError) as caught:
             await tunnel.start("http://127.0.0.1:1")
         assert caught.value.code == "TUNNEL-09"
+
+
+@pytest.mark.parametrize("name", ["cloudflare", "ngrok"])
+def test_a_token_that_cannot_be_read_now_is_told_as_such(name: str, tmp_path: Path) -> None:
+    def secret(_name: str) -> str:
+        raise VaultError("VAULT-01", "The vault is locked.", "Unlock it.")
+
+    chosen = (
+        {"provider": "ngrok"} if name == "ngrok" else {"cloudflare_hostname": "phone.example.com"}
+    )
+    settings = Settings.model_validate({"tunnel": chosen})
+    with pytest.raises(PhoneError) as locked:
+        make_tunnel(settings, secret, programs=None, cache=tmp_path, way=PublicWay())
+    assert locked.value.code == "VAULT-01"
