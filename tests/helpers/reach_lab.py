@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.clock import SystemClock
 from desktop_voice.core.reach import Hop, HopReport, HopState, Reach
 from desktop_voice.core.settings import Settings
+from desktop_voice.reach.pace import ReachPace
 from desktop_voice.rehearsal.process import RehearsalProcess
 from desktop_voice.server.outside import VARIABLE, Outside, outside
 from desktop_voice.server.phone_service import PhoneService
@@ -27,6 +28,8 @@ from tests.helpers.vault import SMALL
 
 CALLER = "+14155550147"
 DEADLINE_S = 40.0
+QUICK = ReachPace(repair_s=0.2, patience_s=0.6, look_again_s=(600.0,))
+"""Nothing is waited for that does not come, and nobody looks again by themselves."""
 
 
 @dataclass
@@ -34,7 +37,8 @@ class ReachLab:
     """A running phone that callers may reach; used on one event loop.
 
     Attributes:
-        secrets: The vault's entries; changed keys count from ``service.keys_changed`` on.
+        secrets: The keys of the carrier; changed, they count from ``service.keys_changed`` on.
+            Not used with ``keys_in_vault``.
         reaches: Everything published about the way in.
         wanted: The settings that were to be kept.
     """
@@ -45,6 +49,7 @@ class ReachLab:
     set_up: SetUp
     vault: VaultService
     secrets: dict[str, str]
+    bus: EventBus
     reaches: list[Reach] = field(default_factory=list)
     wanted: list[ev.SettingsWanted] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,6 +70,11 @@ class ReachLab:
                 await self._news.wait()
         return self.service.reach.reach
 
+    async def use_keys(self, **secrets: str) -> None:
+        """Have other keys from now on, or the right ones."""
+        self.secrets.update(self.rehearsal.card.credentials[self.carrier.value] | secrets)
+        await self.service.keys_changed()
+
 
 def failures(reach: Reach) -> list[HopReport]:
     """Return the hops that fail."""
@@ -84,20 +94,59 @@ async def reach_lab(
     rehearsal: RehearsalProcess | None = None,
     settings: Settings | None = None,
     changed_world: Callable[[Outside], Outside] = lambda world: world,
+    pace: ReachPace | None = None,
+    keys_in_vault: bool = False,
 ) -> AsyncIterator[ReachLab]:
-    """Serve a phone whose engines do nothing, in a world of its own or the given one."""
+    """Serve a phone whose engines do nothing, in a world of its own or the given one.
+
+    Args:
+        folder: For its files.
+        carrier: Whose keys it has.
+        rehearsal: The world.
+        settings: Those of the start.
+        changed_world: What else is different outside.
+        pace: How long it waits.
+        keys_in_vault: Whether its keys are those in the lab's vault, whose changes it is told of.
+    """
     if rehearsal is None:
         async with (
             RehearsalProcess() as own,
             reach_lab(
-                folder, carrier, rehearsal=own, settings=settings, changed_world=changed_world
+                folder,
+                carrier,
+                rehearsal=own,
+                settings=settings,
+                changed_world=changed_world,
+                pace=pace,
+                keys_in_vault=keys_in_vault,
             ) as lab,
         ):
             yield lab
         return
     bus = EventBus()
+    loop = asyncio.get_running_loop()
+    telling: set[asyncio.Task[None]] = set()
+
+    def tell_keys() -> None:
+        task = loop.create_task(service.keys_changed())
+        telling.add(task)
+        task.add_done_callback(telling.discard)
+
+    def on_change() -> None:
+        if keys_in_vault:
+            loop.call_soon_threadsafe(tell_keys)
+
+    vault = VaultService(
+        folder / "keys.vault",
+        find_keyring=lambda: None,
+        on_change=on_change,
+        cost=SMALL,
+    )
     secrets = dict(rehearsal.card.credentials[carrier.value])
-    world = outside(lambda name: secrets.get(name, ""), {VARIABLE: str(rehearsal.card.world)})
+    secret = vault.key if keys_in_vault else lambda name: secrets.get(name, "")
+    world = outside(secret, {VARIABLE: str(rehearsal.card.world)})
+    if pace is not None:
+        world = replace(world, pace=pace)
     service = PhoneService(
         settings or Settings(),
         bus=bus,
@@ -110,12 +159,13 @@ async def reach_lab(
         numbers_file=folder / "numbers.json",
         programs=folder,
     )
-    vault = VaultService(folder / "keys.vault", find_keyring=lambda: None, cost=SMALL)
-    lab = ReachLab(carrier, rehearsal, service, SetUp(service, vault), vault, secrets)
+    set_up = SetUp(service, vault)
+    lab = ReachLab(carrier, rehearsal, service, set_up, vault, secrets, bus)
     bus.on(ev.Event, lab.note)
     await service.start()
     try:
         yield lab
     finally:
+        await asyncio.gather(*telling)
         await service.close()
         vault.close()
