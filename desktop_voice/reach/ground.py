@@ -44,3 +44,12 @@ def no_carrier() -> PhoneError:
         "No phone carrier is set up.",
         "Choose one in Settings > Phone, and put its keys in the vault.",
     )
+
+
+def cannot_talk() -> PhoneError:
+    """There are no engines for a media stream."""
+    return PhoneError(
+        "PHONE-15",
+        "This machine cannot hear or speak on calls; only the carrier's own voice works.",
+        "See the engines in Settings > Speech, or run “desktop-voice doctor”.",
+    )

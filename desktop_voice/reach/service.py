@@ -351,7 +351,7 @@ class ReachService:
     async def _watch(self) -> None:
         """Look again every few minutes, sooner while something is broken, and after a sleep."""
         looked_s, again = time.monotonic(), 0
-        while True:
+        while not self._is_closing:
             drift_s = time.time() - time.monotonic()
             try:
                 async with asyncio.timeout(self._pace.tick_s):

@@ -21,7 +21,7 @@ from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.core.phone_settings import CarrierChoice, InboundPolicy
 from desktop_voice.core.settings import SettingChange, Settings
-from desktop_voice.reach.ground import Ground, no_carrier
+from desktop_voice.reach.ground import Ground, cannot_talk, no_carrier
 from desktop_voice.reach.probe_office import ProbeOffice
 from desktop_voice.reach.service import ReachService
 from desktop_voice.server.local_api import LocalApi
@@ -31,6 +31,7 @@ from desktop_voice.server.set_up import SetUp
 from desktop_voice.server.set_up_api import SetUpApi
 from desktop_voice.speech.engine_room import EngineRoom
 from desktop_voice.storage.calls import CallStore
+from desktop_voice.telephony.accounts import is_same
 from desktop_voice.telephony.addresses import webhook_path
 from desktop_voice.telephony.carriers.carrier import Carrier, Health
 from desktop_voice.telephony.carriers.catalogue import make_carrier
@@ -42,12 +43,6 @@ from desktop_voice.tunnel.tunnel import Tunnel
 
 _log = structlog.get_logger()
 
-
-_CANNOT_TALK = PhoneError(
-    "PHONE-15",
-    "This machine cannot hear or speak on calls; only the carrier's own voice works.",
-    "See the engines in Settings > Speech, or run “desktop-voice doctor”.",
-)
 _NO_COMMANDS = ev.ErrorRaised(
     "LOCAL-05",
     "Commands such as “desktop-voice call” cannot reach this app.",
@@ -206,25 +201,7 @@ class PhoneService:
     async def apply(self, settings: Settings) -> None:
         """Use ``settings`` for new calls; live calls keep theirs."""
         async with self._changing:
-            before = self._settings
-            if self._reach is not None:
-                await self._reach.give_back(settings)
-            self._settings = settings
-            self.actions.apply(settings)
-            if self._server is not None:
-                self._server.apply_settings(settings.server)
-            if (before.phone.carrier, before.phone.language) != (
-                settings.phone.carrier,
-                settings.phone.language,
-            ):
-                await self._use_carrier()
-            elif self._reach is None and before.phone.public_url != settings.phone.public_url:
-                self.set_public_base(settings.phone.public_url)
-                self._tell_status()
-            if self._reach is not None:
-                await self._reach.apply(before, settings)
-            if before.inbound.policy != settings.inbound.policy:
-                self._tell_status()
+            await self._use_settings(settings)
 
     async def keys_changed(self) -> None:
         """Use the vault's keys as they are now."""
@@ -234,14 +211,14 @@ class PhoneService:
                 self._reach.keys_changed()
 
     async def change(self, *changes: SettingChange) -> None:
-        """Use other settings from now on, and have them kept.
+        """Use other settings from now on, and have them kept, whether or not it is waited for.
 
         Raises:
             pydantic.ValidationError: A value is outside its limits.
         """
+        self._settings.with_values(changes)
         if changes:
-            await self.apply(self._settings.with_values(changes))
-            self._bus.publish(ev.SettingsWanted(changes))
+            await asyncio.shield(self._spawn(self._change(changes)))
 
     async def account(self, name: CarrierName) -> Carrier:
         """Return an account of its own, with the vault's keys; whoever asked closes it.
@@ -349,6 +326,32 @@ class PhoneService:
     def _public_base(self) -> str:
         return self._server.public_base if self._server is not None else ""
 
+    async def _change(self, changes: tuple[SettingChange, ...]) -> None:
+        async with self._changing:
+            await self._use_settings(self._settings.with_values(changes))
+            self._bus.publish(ev.SettingsWanted(changes))
+
+    async def _use_settings(self, settings: Settings) -> None:
+        before = self._settings
+        if self._reach is not None:
+            await self._reach.give_back(settings)
+        self._settings = settings
+        self.actions.apply(settings)
+        if self._server is not None:
+            self._server.apply_settings(settings.server)
+        if (before.phone.carrier, before.phone.language) != (
+            settings.phone.carrier,
+            settings.phone.language,
+        ):
+            await self._use_carrier()
+        elif self._reach is None and before.phone.public_url != settings.phone.public_url:
+            self.set_public_base(settings.phone.public_url)
+            self._tell_status()
+        if self._reach is not None:
+            await self._reach.apply(before, settings)
+        if before.inbound.policy != settings.inbound.policy:
+            self._tell_status()
+
     async def _use_carrier(self) -> None:
         """Make the chosen carrier's account ready, and listen for it."""
         old, self._carrier, self._no_carrier = self._carrier, None, no_carrier()
@@ -363,6 +366,8 @@ class PhoneService:
                 self._tell(error)
         self.actions.use(self._carrier)
         if old is not None:
+            if self._reach is not None and not is_same(old, self._carrier):
+                await self._reach.leave(old)
             self._retired.append(old)
             self._spawn(self._retire(old))
         self._tell_status()
@@ -444,7 +449,7 @@ class PhoneService:
 
     def _engines_problem(self) -> DesktopVoiceError | None:
         engines = self._room.engines
-        return None if engines.can_hear and engines.tts is not None else _CANNOT_TALK
+        return None if engines.can_hear and engines.tts is not None else cannot_talk()
 
     def _on_call(self, event: ev.CallChanged) -> None:
         if self._reach is not None and self.knows(event.call.id):

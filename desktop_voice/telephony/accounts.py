@@ -88,6 +88,11 @@ class Accounts:
         return wires
 
 
+def is_same(one: Carrier, other: Carrier | None) -> bool:
+    """Whether two objects are one account, maybe with other keys, as far as can be told."""
+    return other is not None and (one.name, one.account_ref) == (other.name, other.account_ref)
+
+
 class _Wire:
     """One carrier with several keys: those in use, and those that calls in progress began with.
 

@@ -187,6 +187,12 @@ async def test_a_set_up_under_way_when_the_app_quits_takes_no_number(scene: Scen
     assert scene.url() == OLD.url
 
 
+async def test_a_look_under_way_by_itself_when_the_app_quits_is_given_up(scene: Scene) -> None:
+    async with running(scene):
+        await scene.until(lambda: scene.probed)
+    assert scene.url() == OLD.url
+
+
 async def test_nothing_is_looked_at_after_the_end(scene: Scene) -> None:
     scene.may_probe.set()
     async with running(scene) as reach:

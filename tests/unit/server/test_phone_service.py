@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import CallState, CarrierName, EndReason
 from desktop_voice.core.clock import SystemClock
 from desktop_voice.core.errors import AudioError, PhoneError, StoreError
+from desktop_voice.core.reach import SetUpWish
 from desktop_voice.core.settings import Settings
 from desktop_voice.server.outside import Outside
 from desktop_voice.server.phone_service import PhoneService
@@ -29,6 +31,7 @@ from desktop_voice.telephony.carriers.carrier import Carrier
 from tests.helpers.call_lab import BASE, ScriptedRoom
 from tests.helpers.calls import a_call
 from tests.helpers.dialogue import Events, ScriptedBrain, quiet, sound
+from tests.helpers.reach_lab import reach_lab
 
 KEYS = {
     "twilio_account_sid": f"AC{secrets.token_hex(16)}",
@@ -66,7 +69,10 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    folder: Path, chosen: Settings, keys: dict[str, str] | None = None
+    folder: Path,
+    chosen: Settings,
+    keys: dict[str, str] | None = None,
+    secret: Callable[[str], str] | None = None,
 ) -> AsyncIterator[Running]:
     bus, room = EventBus(), ScriptedRoom()
     events, held = Events(bus), KEYS if keys is None else keys
@@ -77,7 +83,9 @@ async def running(
         database=folder / "calls" / "calls.db",
         room=room,
         brain=cast(Brain, ScriptedBrain()),
-        outside=Outside(secret=lambda name: held.get(name, ""), api_bases=NOWHERE, port=0),
+        outside=Outside(
+            secret=secret or (lambda name: held.get(name, "")), api_bases=NOWHERE, port=0
+        ),
         local_api_file=folder / "local-api.json",
     )
     try:
@@ -220,3 +228,50 @@ async def test_before_the_start_nothing_may_be_asked(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         _ = service.actions
     await service.close()
+
+
+async def test_a_change_of_settings_is_kept_whoever_gave_up_waiting(tmp_path: Path) -> None:
+    may_read = threading.Event()
+
+    def secret(name: str) -> str:
+        may_read.wait(10)
+        return KEYS.get(name, "")
+
+    async with running(tmp_path, Settings(), secret=secret) as phone:
+        waiting = asyncio.create_task(phone.service.change(("phone", "carrier", "twilio")))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        may_read.set()
+        kept = await phone.events.next(ev.SettingsWanted)
+        assert kept.changes == (("phone", "carrier", "twilio"),)
+        assert phone.service.status()["carrier"] == "twilio"
+
+
+@pytest.mark.parametrize("other", [None, f"AC{secrets.token_hex(16)}"])
+async def test_a_number_is_given_back_when_the_keys_of_its_account_go(
+    tmp_path: Path, other: str | None
+) -> None:
+    async with reach_lab(tmp_path) as lab:
+        account = await lab.service.account(CarrierName.TWILIO)
+        (number,) = await account.numbers()
+        before = await account.webhook(number)
+        await lab.set_up.set_up(SetUpWish(CarrierName.TWILIO))
+        assert (await account.webhook(number)).url.startswith(lab.service.reach.reach.base)
+        if other is None:
+            lab.secrets.clear()
+        else:
+            lab.secrets["twilio_account_sid"] = other
+        await lab.service.keys_changed()
+        assert await account.webhook(number) == before
+        await account.close()
+
+
+async def test_keys_that_stay_the_same_change_nothing_at_the_number(tmp_path: Path) -> None:
+    async with reach_lab(tmp_path) as lab:
+        account = await lab.service.account(CarrierName.TWILIO)
+        (number,) = await account.numbers()
+        base = (await lab.set_up.set_up(SetUpWish(CarrierName.TWILIO))).base
+        await lab.service.keys_changed()
+        assert (await account.webhook(number)).url.startswith(base)
+        await account.close()
