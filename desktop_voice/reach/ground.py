@@ -14,7 +14,7 @@ from desktop_voice.tunnel.tunnel import Tunnel
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Services of the phone; all are used on the media loop.
+    """Services of the phone; used on the media loop where nothing else is said.
 
     Attributes:
         settings: The settings in use.
@@ -23,7 +23,7 @@ class Ground:
         use_base: Makes the listener answer for a public base (or none); the flag says whether
             requests come through a cloudflared of our own.
         make_tunnel: Makes a tunnel as the settings say, or None if they want none; with True it
-            may fetch its program. Raises PhoneError.
+            may fetch its program. Called in a worker thread. Raises PhoneError.
         engines: Returns what keeps calls from being answered, or None.
         publish: Tells everybody.
     """

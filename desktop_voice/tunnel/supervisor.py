@@ -72,7 +72,8 @@ class TunnelSupervisor:
 
     Args:
         make: Returns the tunnel to use now, not started, or None for none; called for each start,
-            so that it sees the settings of that moment. May raise a ``PhoneError``.
+            in a worker thread, so that it sees the settings of that moment. May raise a
+            ``PhoneError``.
         on_status: Called on the loop whenever :attr:`status` changed; a new base is such news.
         pace: How long it waits.
     """
@@ -147,7 +148,8 @@ class TunnelSupervisor:
         failures = 0
         while True:
             try:
-                tunnel = self._make()
+                # It may have to read a token out of the vault.
+                tunnel = await asyncio.to_thread(self._make)
                 if tunnel is None:
                     self._tell(TunnelStatus())
                     return

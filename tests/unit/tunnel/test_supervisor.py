@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -260,3 +261,18 @@ async def test_stopping_while_it_starts_leaves_no_process(
     await supervisor.stop()
     assert children() == set()
     assert told[-1].state is TunnelState.STOPPED
+
+
+async def test_a_token_that_is_slow_to_read_holds_nothing_up() -> None:
+    may_read = threading.Event()
+
+    def make() -> Tunnel:
+        assert may_read.wait(10)
+        return Scripted(1)
+
+    supervisor = TunnelSupervisor(make, lambda _status: None, SOON)
+    await supervisor.use(ORIGIN)
+    await asyncio.sleep(0)
+    may_read.set()
+    assert (await supervisor.settled()).state is TunnelState.READY
+    await supervisor.stop()
