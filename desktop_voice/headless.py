@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Coroutine
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from desktop_voice.server.phone_service import PhoneService
     from desktop_voice.speech.engine_room import EngineRoom
     from desktop_voice.storage.settings_file import SettingsFile
+
+_ENDINGS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""Ctrl+C, the end of the process, and a terminal that is closed: the number is given back first."""
 
 Show = Callable[[Event], None]
 
@@ -126,12 +130,18 @@ def with_phone(
         parts.bus.on(SettingsWanted, keep)
         is_wanted = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_of: loop.call_soon_threadsafe(is_wanted.set))
+        for name in _ENDINGS:
+            if (number := getattr(signal, name, None)) is not None:
+                signal.signal(number, lambda *_of: loop.call_soon_threadsafe(is_wanted.set))
         try:
             await service.start()
             await run(service, is_wanted)
         finally:
             await service.close()
 
-    with_engines(show, serve)
+    def show_if_possible(event: Event) -> None:
+        with contextlib.suppress(OSError):
+            # A terminal that is gone keeps no number from being given back.
+            show(event)
+
+    with_engines(show_if_possible, serve)
