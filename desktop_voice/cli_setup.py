@@ -152,10 +152,13 @@ def _through_the_app(client: LocalApiClient, options: argparse.Namespace, printe
     deadline_s = time.monotonic() + _LONGEST_S
     while time.monotonic() < deadline_s:
         reach = client.reach()
-        printed.show(reach)
-        if not reach["is_busy"]:
-            if "code" in reach:
-                raise CommandError(reach["code"], reach["what"], reach["do"])
+        is_busy = reach["is_busy"]
+        if not is_busy or reach["state"] == ReachState.CHECKING:
+            # Until it begins, the hops are those of the look before.
+            printed.show(reach)
+        if not is_busy:
+            if error := reach.get("error"):
+                raise CommandError(error["code"], error["what"], error["do"])
             return printed.end(reach)
         time.sleep(_POLL_S)
     raise CommandError(

@@ -1,0 +1,86 @@
+"""“desktop-voice setup phone” beside an app that runs: what it prints of what the app does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from desktop_voice.cli import main
+from desktop_voice.core.reach import Hop, HopState, ReachState
+
+
+def _hop(hop: Hop, state: HopState, text: str) -> Mapping[str, Any]:
+    return {
+        "type": "hop",
+        "hop": hop,
+        "state": state,
+        "text": text,
+        "code": "",
+        "do": "",
+        "fix": "",
+        "took_ms": None,
+    }
+
+
+def _reach(state: ReachState, *hops: Mapping[str, Any], **more: Any) -> Mapping[str, Any]:
+    return {"type": "reach", "state": state, "base": "", "number": "", "hops": hops, **more}
+
+
+BROKEN = _hop(Hop.TUNNEL, HopState.FAILED, "The tunnel is down.")
+GOOD = _hop(Hop.TUNNEL, HopState.OK, "The tunnel is up.")
+
+
+class RunningApp:
+    """What the local API of a running app answers."""
+
+    def __init__(self, *reaches: Mapping[str, Any]) -> None:
+        self._reaches = list(reaches)
+        self.wishes: list[Mapping[str, Any]] = []
+
+    def status(self) -> Mapping[str, Any]:
+        return {"carrier": "twilio"}
+
+    def set_up(self, wish: Mapping[str, Any]) -> None:
+        self.wishes.append(wish)
+
+    def reach(self) -> Mapping[str, Any]:
+        return self._reaches.pop(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("desktop_voice.cli_setup._POLL_S", 0.0)
+
+
+def _runs(monkeypatch: pytest.MonkeyPatch, *reaches: Mapping[str, Any]) -> RunningApp:
+    app = RunningApp(*reaches)
+    monkeypatch.setattr("desktop_voice.server.client.LocalApiClient", lambda _file: app)
+    return app
+
+
+def test_what_was_found_before_is_not_printed_as_found_now(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = _runs(
+        monkeypatch,
+        _reach(ReachState.BROKEN, BROKEN, is_busy=True),
+        _reach(ReachState.CHECKING, is_busy=True),
+        _reach(ReachState.CHECKING, GOOD, is_busy=True),
+        _reach(ReachState.READY, GOOD, is_busy=False),
+    )
+    assert main(["setup", "phone"]) == 0
+    printed = capsys.readouterr().out
+    assert "is down" not in printed
+    assert printed.count("The tunnel is up.") == 1
+    assert app.wishes == [{"carrier": "twilio"}]
+
+
+def test_what_the_app_could_not_do_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = {"code": "PHONE-01", "what": "It failed.", "do": "Mend it.", "retryable": False}
+    _runs(monkeypatch, _reach(ReachState.OFF, is_busy=False, error=error))
+    assert main(["setup", "phone"]) != 0
+    assert "It failed." in capsys.readouterr().err
