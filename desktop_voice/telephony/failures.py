@@ -29,7 +29,7 @@ def nothing_is_told() -> PhoneError:
     return PhoneError(
         "PHONE-07",
         "The carrier does not tell this app what happens on the call.",
-        "Check the tunnel and the public address; the next call may work again.",
+        "Check the tunnel, the public address and the public key; the next call may work again.",
         retryable=True,
     )
 
