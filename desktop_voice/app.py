@@ -81,7 +81,6 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
         """Start the phone on the desk's engines once they are loaded."""
         from desktop_voice.server.outside import outside
         from desktop_voice.server.phone_service import PhoneService
-        from desktop_voice.server.set_up import SetUp
         from desktop_voice.telephony.voice_call import VoiceCall
 
         room, brain = await assistant.voice()
@@ -98,7 +97,7 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
             programs=paths.cache,
         )
         await phone.serve(service)
-        set_up = SetUp(service, vault)
+        set_up = phone.set_up_of(service, vault)
         await set_up.refresh()
         assistant.use_phone_setup(set_up)
         assistant.use_tools([VoiceCall(service.actions)])
@@ -181,8 +180,10 @@ async def _serve(
             bus.publish(ErrorRaised(code, what, do))
 
     async def close() -> None:
-        await phone.close()
-        await assistant.close()
+        try:
+            await phone.close()
+        finally:
+            await assistant.close()
 
     try:
         running = media.submit(assistant.run())
