@@ -80,6 +80,7 @@ class ReachService:
         self._looking = asyncio.Lock()
         self._tasks: set[asyncio.Task[object]] = set()
         self._look: asyncio.Task[None] | None = None
+        self._is_quiet = False
         self._is_outdated = False
         self._is_started = False
         self._is_closing = False
@@ -179,7 +180,7 @@ class ReachService:
         """Look at every hop, one examination at a time, and publish what is found.
 
         It begins anew when the public address changes meanwhile, and is given up when the
-        settings do: what was found until then is returned.
+        settings do: what was found until then is returned. A quiet one is given up for another.
 
         Args:
             acts: Send the number's calls here, on the user's word.
@@ -187,7 +188,10 @@ class ReachService:
             may_fetch: The tunnel's program may be downloaded.
             is_quiet: Nobody waits for it: the former reports stand until it is done.
         """
+        if self._is_quiet and not is_quiet:
+            await self._give_up()
         async with self._looking:
+            self._is_quiet = is_quiet
             self._may_fetch = self._may_fetch or may_fetch
             self._is_outdated = True
             while self._is_outdated and not self._is_closing:

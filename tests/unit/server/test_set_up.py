@@ -13,7 +13,7 @@ from desktop_voice.core.errors import CommandError, PhoneError, VaultError
 from desktop_voice.core.phone_settings import InboundPolicy, TunnelProtocol
 from desktop_voice.core.reach import Fix, Hop, HopState, ReachState, SetUpWish
 from desktop_voice.server.set_up import SetUp
-from tests.helpers.reach_lab import CALLER, hop_of, reach_lab
+from tests.helpers.reach_lab import CALLER, failures, hop_of, reach_lab
 
 TWILIO = SetUpWish(CarrierName.TWILIO, policy=InboundPolicy.ALLOWLIST, allow_from=(CALLER,))
 
@@ -30,6 +30,13 @@ async def test_a_set_up_makes_the_number_work_and_keeps_the_settings(tmp_path: P
         assert looked.state is ReachState.READY
         assert await lab.set_up.set_up(TWILIO)
         assert len(lab.wanted) == 1, "nothing is to be kept that is kept"
+
+
+async def test_nothing_is_told_broken_that_the_set_up_is_about_to_make(tmp_path: Path) -> None:
+    async with reach_lab(tmp_path) as lab:
+        await lab.set_up.set_up(TWILIO)
+        assert not [reach for reach in lab.reaches if reach.state is ReachState.BROKEN]
+        assert not [hop for reach in lab.reaches for hop in failures(reach)]
 
 
 async def test_the_numbers_of_an_account_are_found_by_its_keys(tmp_path: Path) -> None:
