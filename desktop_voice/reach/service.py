@@ -135,7 +135,8 @@ class ReachService:
             self._spawn(self._open())
         if not self._is_wanted():
             self._publish(Reach())
-        elif is_moved or is_other or _matters(before) != _matters(after):
+        elif self._base and (is_other or _matters(before) != _matters(after)):
+            # Without an address yet, the look comes with it.
             self._wake.set()
 
     def keys_changed(self) -> None:
@@ -188,8 +189,9 @@ class ReachService:
             may_fetch: The tunnel's program may be downloaded.
             is_quiet: Nobody waits for it: the former reports stand until it is done.
         """
-        if self._is_quiet and not is_quiet:
-            await self._give_up()
+        if self._is_quiet and not is_quiet and self._look is not None:
+            # Not waited for: this one is the next in the queue.
+            self._look.cancel()
         async with self._looking:
             self._is_quiet = is_quiet
             self._may_fetch = self._may_fetch or may_fetch

@@ -228,6 +228,31 @@ async def test_another_number_chosen_during_a_set_up_ends_it(scene: Scene) -> No
     assert scene.url(OTHER.number) == OTHERS_OLD.url
 
 
+async def test_a_set_up_waits_for_no_look_that_nobody_waits_for(scene: Scene) -> None:
+    async with running(scene) as reach:
+        await scene.until(lambda: scene.probed)
+        setting_up = asyncio.create_task(reach.examine(acts=True))
+        await scene.until(lambda: len(scene.probed) == 2)
+        scene.may_probe.set()
+        assert (await setting_up).state is ReachState.READY
+        states = [e.reach.state for e in scene.events if isinstance(e, ev.ReachChanged)]
+        assert ReachState.BROKEN not in states
+
+
+async def test_a_first_carrier_is_not_looked_at_before_it_is_set_up(scene: Scene) -> None:
+    scene.may_probe.set()
+    carrier, scene.carrier = scene.carrier, None
+    scene.settings = Settings()
+    async with running(scene) as reach:
+        before, scene.carrier = scene.settings, carrier
+        await reach.give_back(TWILIO)
+        scene.settings = TWILIO
+        await reach.apply(before, TWILIO)
+        assert (await reach.examine(acts=True)).state is ReachState.READY
+        states = [e.reach.state for e in scene.events if isinstance(e, ev.ReachChanged)]
+        assert ReachState.BROKEN not in states
+
+
 async def test_the_same_settings_again_end_nothing(scene: Scene) -> None:
     async with running(scene) as reach:
         async with asked(scene, reach) as task:
