@@ -28,6 +28,7 @@ class NumberKeeper:
 
     def __init__(self, memory: WebhookMemory) -> None:
         self._memory = memory
+        self._fallbacks: dict[str, str] = {}
 
     def is_kept(self, carrier: Carrier, number: str) -> bool:
         """Whether the user has had this number's calls sent here."""
@@ -62,12 +63,13 @@ class NumberKeeper:
         address = own_address(carrier, base)
         now = await carrier.webhook(number)
         self._remember(carrier, now)
-        if now.url == address:
-            return
         fallback = carrier.away_url(away)
+        if now.url == address and self._fallbacks.get(address, fallback) == fallback:
+            return
         await carrier.set_webhook(number, address, fallback, takes_over=takes_over)
         if not await self.points_to(carrier, number, base):
             raise _not_kept()
+        self._fallbacks = {address: fallback}
         with contextlib.suppress(OSError):
             # At worst, what it was left with is not taken for what stood there.
             self._memory.arrive(carrier.name, number.number)

@@ -12,11 +12,11 @@ from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.errors import CommandError, VaultError
 from desktop_voice.core.phone_settings import TunnelProtocol
 from desktop_voice.core.ports import VaultControl, VaultStatus
-from desktop_voice.core.reach import Fix, NumberChoice, Reach, ReachState, SetUpWish
+from desktop_voice.core.reach import Fix, Hop, NumberChoice, Reach, ReachState, SetUpWish
 from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.reach.wish import changes_for
 from desktop_voice.telephony.carriers.credentials import SECRET_NAMES
-from desktop_voice.telephony.carriers.errors import no_number
+from desktop_voice.telephony.carriers.errors import GOVERNED_ELSEWHERE, no_number
 
 if TYPE_CHECKING:
     from desktop_voice.server.phone_service import PhoneService
@@ -173,7 +173,10 @@ class SetUp:
                 await self._phone.change(("tunnel", "protocol", TunnelProtocol.HTTP2.value))
                 return await reach.examine()
             case Fix.POINT_NUMBER:
-                return await reach.examine(acts=True, takes_over=True)
+                # The user was asked about what has the number, if anything has.
+                codes = {hop.code for hop in reach.reach.hops if hop.hop is Hop.NUMBER_WEBHOOK}
+                is_bound = bool(codes & GOVERNED_ELSEWHERE)
+                return await reach.examine(acts=True, takes_over=is_bound)
             case _:
                 return await reach.examine()
 

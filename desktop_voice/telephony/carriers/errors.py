@@ -29,6 +29,8 @@ _ACCOUNT_SECRETS = {
 }
 FORBIDDEN = "CARRIER-04"
 NOT_IN_PROGRESS = "CARRIER-16"
+GOVERNED_ELSEWHERE = frozenset({"CARRIER-21", "CARRIER-29"})
+"""Something else at the carrier has the number; it can be taken over on the user's word."""
 SUSPENDED = "CARRIER-27"
 
 

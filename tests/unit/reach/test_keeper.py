@@ -250,3 +250,13 @@ async def test_a_number_that_was_never_taken_is_left_alone(
     await keeper.leave(carrier, RESTORE)
     await keeper.give_back(carrier)
     assert carrier.asked == []
+
+
+async def test_another_choice_for_the_time_away_is_told_the_carrier_at_once(
+    keeper: NumberKeeper, carrier: ScriptedCarrier
+) -> None:
+    await keeper.point(carrier, NUMBER, BASE, RESTORE)
+    await keeper.point(carrier, NUMBER, BASE, AWAY)
+    assert carrier.webhooks[MY_NUMBER].data["fallback"] == AWAY.address
+    await keeper.point(carrier, NUMBER, BASE, AWAY)
+    assert len(carrier.all("set_webhook")) == 2

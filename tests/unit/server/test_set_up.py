@@ -106,3 +106,14 @@ async def test_what_a_button_does_ends_with_a_look_at_every_hop(tmp_path: Path, 
         reach = await lab.until(lambda reach: reach.state is ReachState.READY)
         assert hop_of(reach, Hop.ROUND_TRIP).state is HopState.OK
         assert (reach.base == base) == (fix is Fix.CHECK_AGAIN)
+
+
+async def test_a_number_is_taken_over_only_after_it_was_said_what_has_it(tmp_path: Path) -> None:
+    async with reach_lab(tmp_path) as lab:
+        await lab.rehearsal.account("twilio", bound="trunk")
+        # Nothing has been looked at yet, so nobody can have been asked.
+        assert hop_of(await lab.set_up.repair(Fix.POINT_NUMBER), Hop.KEYS).state is HopState.FAILED
+        reach = await lab.set_up.set_up(TWILIO)
+        assert hop_of(reach, Hop.NUMBER_WEBHOOK).code == "CARRIER-21"
+        reach = await lab.set_up.repair(Fix.POINT_NUMBER)
+        assert hop_of(reach, Hop.NUMBER_WEBHOOK).state is HopState.OK
