@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 
-# Live calls are hung up first, and the carrier's word is waited for.
-_CLOSE_TIMEOUT_S = 12.0
+# Live calls are hung up first and the carrier's word is waited for, then numbers are given back;
+# only carriers that do not answer take as long as this.
+_CLOSE_TIMEOUT_S = 25.0
 
 
 def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
