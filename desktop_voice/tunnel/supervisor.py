@@ -52,18 +52,24 @@ class RestartPace:
     Attributes:
         first_s: Before the first restart; doubled for each further one.
         most_s: Before any.
+        most_up_s: Before any of a tunnel that had been up: callers wait for it, and it can be had.
         healthy_s: Of a tunnel's life after which the next restart is a first one again.
         watch_s: Between two looks at whether it is connected.
     """
 
     first_s: float = 0.5
     most_s: float = 30.0
+    most_up_s: float = 4.0
     healthy_s: float = 60.0
     watch_s: float = 5.0
 
-    def delay_s(self, failures: int) -> float:
-        """Return how long to wait after so many failures in a row, with up to a fifth of jitter."""
-        delay = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 32))
+    def delay_s(self, failures: int, *, was_up: bool = False) -> float:
+        """Return how long to wait after so many failures in a row, with up to a fifth of jitter.
+
+        ``was_up``: the last of them was the end of a tunnel that had been ready.
+        """
+        most_s = min(self.most_s, self.most_up_s) if was_up else self.most_s
+        delay = min(most_s, self.first_s * 2.0 ** min(failures - 1, 32))
         return delay * random.uniform(0.8, 1.0)  # noqa: S311 (no secret)
 
 
@@ -147,6 +153,7 @@ class TunnelSupervisor:
         problem: PhoneError | None = None
         failures = 0
         while True:
+            was_up = False
             try:
                 # It may have to read a token out of the vault.
                 tunnel = await asyncio.to_thread(self._make)
@@ -156,7 +163,7 @@ class TunnelSupervisor:
                 self._show(tunnel, state, problem)
                 try:
                     await tunnel.start(self._origin)
-                    ready_at = clock()
+                    was_up, ready_at = True, clock()
                     problem = await self._watch(tunnel)
                     if clock() - ready_at >= self._pace.healthy_s:
                         failures = 0
@@ -173,7 +180,7 @@ class TunnelSupervisor:
                 return
             state = TunnelState.RECONNECTING
             self._tell(replace(self._status, state=state, base="", problem=problem))
-            await asyncio.sleep(self._pace.delay_s(failures))
+            await asyncio.sleep(self._pace.delay_s(failures, was_up=was_up))
 
     async def _watch(self, tunnel: Tunnel) -> PhoneError:
         """Show whether it is connected until it is beyond its own repair; return why."""

@@ -214,6 +214,27 @@ def test_the_waits_grow_to_half_a_minute() -> None:
         assert 0.8 * most <= pace.delay_s(failures) <= most
 
 
+def test_a_tunnel_that_was_up_is_never_waited_for_long() -> None:
+    pace = RestartPace()
+    for failures in range(1, 40):
+        # Callers are to get through within 15 s of any end of it.
+        assert pace.delay_s(failures, was_up=True) <= 4.0
+    assert RestartPace(most_s=1.0).delay_s(9, was_up=True) <= 1.0
+
+
+async def test_a_tunnel_that_ends_again_and_again_comes_back_as_soon() -> None:
+    shop = Shop()
+    pace = RestartPace(first_s=0.001, most_s=600.0, most_up_s=0.002)
+    supervisor = TunnelSupervisor(shop.make, shop.told.append, pace)
+    await supervisor.use(ORIGIN)
+    for end in range(20):
+        await eventually(lambda end=end: len(shop.made) == end + 1)
+        assert (await supervisor.settled()).state is TunnelState.READY
+        shop.made[end].broken.set()
+    await eventually(lambda: len(shop.made) == 21)
+    await supervisor.stop()
+
+
 @linux
 async def test_one_that_is_killed_twenty_times_comes_back_each_time_with_its_new_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
