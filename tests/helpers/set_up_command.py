@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from desktop_voice.rehearsal.process import RehearsalProcess
 
 CALLER = "+14155550147"
@@ -124,6 +126,55 @@ async def set_up_command(
             await process.wait()
         await reading
         command.errors = await erring
+
+
+async def moved(command: SetUpCommand, rehearsal: RehearsalProcess) -> str:
+    """Return the new address, once it is proven and Twilio's number points to it.
+
+    What a look of its own finds is printed at its end, beginning with the hops that changed.
+    """
+    tunnel = await command.until("hop", hop="tunnel", state="ok")
+    address = await twilio_voice_url(rehearsal)
+    base = str(tunnel["text"]).rpartition(" ")[2].rstrip(".")
+    assert address.startswith(f"{base}/"), "the number does not point to the new address"
+    for hop in ("round_trip", "media", "number_webhook"):
+        assert command.hop(hop)["state"] == "ok"
+    return address
+
+
+async def answered(command: SetUpCommand, rehearsal: RehearsalProcess, carrier: str) -> None:
+    """Call the number, see the call answered, and hang up at once."""
+    ref = await rehearsal.dial(carrier, CALLER, kind="silent")
+    await command.until("call", state="talking")
+    await rehearsal.far_hang_up(ref)
+    await command.until("call", state="ended")
+    await rehearsal.wait_for("call", ref=ref, state="ended", deadline_s=30)
+
+
+async def talked(command: SetUpCommand, rehearsal: RehearsalProcess, carrier: str) -> None:
+    """Call the number, and see the call answered, talked on and ended."""
+    ref = await rehearsal.dial(carrier, CALLER, kind="script", steps=list(HANG_UP))
+    await command.until("call", state="talking")
+    await command.until("call", state="ended")
+    await rehearsal.wait_for("call", ref=ref, state="ended", deadline_s=30)
+
+
+async def twilio_voice_url(rehearsal: RehearsalProcess) -> str:
+    """Ask Twilio's own interface where the number's calls go."""
+    keys = rehearsal.card.credentials["twilio"]
+    sid = keys["twilio_account_sid"]
+    url = f"{rehearsal.card.api_base('twilio')}/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json"
+    login = aiohttp.encode_basic_auth(sid, keys["twilio_auth_token"])
+    headers = {"Authorization": login}
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
+        (number,) = (await answer.json())["incoming_phone_numbers"]
+    return str(number["voice_url"])
+
+
+def left_running(home: Path) -> list[int]:
+    """Return the ids of the programs that are started with files below ``home``; Linux alone."""
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return [pid for pid in pids if f" {home}/" in command_line(pid)]
 
 
 def children(pid: int) -> list[int]:

@@ -66,7 +66,8 @@ def settings_for(carrier: CarrierName, **values: object) -> Settings:
     }
     settings = Settings()
     for name, value in chosen.items():
-        settings = settings.with_value(*name.split("__"), value)
+        section, field = name.split("__")
+        settings = settings.with_value(section, field, value)
     return settings
 
 
