@@ -166,3 +166,8 @@ class SpeakerStream(_Stream):
     def clear(self) -> None:
         """Drop what is queued, before the next block."""
         self._clear_to = self.ring.written
+
+    def rest(self) -> Pcm:
+        """Take what is queued and was not dropped; only once the stream is closed."""
+        self.ring.skip_to(self._clear_to)
+        return self.ring.read()

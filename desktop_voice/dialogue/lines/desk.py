@@ -74,6 +74,7 @@ class DeskLine:
         self._progress = Progress()
         self._queued = 0
         self._played_before = 0
+        self._closing: SpeakerStream | None = None
         self._gain = 1.0
         self._last_output_s = float("-inf")
         self._echo: EchoCanceller | None = None
@@ -183,7 +184,7 @@ class DeskLine:
     @property
     def played_samples(self) -> int:
         """How far playing has come."""
-        speaker = self._streams.speaker
+        speaker = self._streams.speaker or self._closing
         return self._played_before + (speaker.played if speaker else 0)
 
     async def reached(self, position: int) -> None:
@@ -192,8 +193,9 @@ class DeskLine:
 
     def clear(self) -> None:
         """Stop at once: within one block of 20 ms."""
-        if self._streams.speaker is not None:
-            self._streams.speaker.clear()
+        speaker = self._streams.speaker or self._closing
+        if speaker is not None:
+            speaker.clear()
         self._queued = self.played_samples
         self._progress.release()
 
@@ -313,8 +315,8 @@ class DeskLine:
         # Whoever wants other devices while these are being opened sets it again.
         self._reopen_wanted = False
         old, self._streams = self._streams, _Streams()
-        if old.speaker is not None:
-            self._played_before += old.speaker.played
+        # It plays on until it is closed, in the worker.
+        self._closing = old.speaker
         wants_microphone = not self._muted
 
         def wake() -> None:
@@ -349,6 +351,9 @@ class DeskLine:
         if self._closed:
             _close_all(streams)
             return
+        self._closing = None
+        if old.speaker is not None:
+            self._played_before += old.speaker.played
         self._streams = streams
         failed = bool(problems) or (streams.microphone is None and wants_microphone)
         self._reopen_wanted = self._reopen_wanted or failed
@@ -368,7 +373,7 @@ class DeskLine:
         if streams.speaker is not None:
             self._reference_resampler = StreamResampler(streams.speaker.rate_hz, SAMPLE_RATE_HZ)
             if old.speaker is not None and old.speaker.rate_hz == streams.speaker.rate_hz:
-                streams.speaker.ring.write(old.speaker.ring.read())
+                streams.speaker.ring.write(old.speaker.rest())
         if streams.speaker is None or (
             old.speaker is not None and old.speaker.rate_hz != streams.speaker.rate_hz
         ):
@@ -385,6 +390,7 @@ class DeskLine:
             )
         )
         self._tell(problems)
+        self._advance()
         self._opened.set()
 
     def _tell(self, problems: list[AudioError]) -> None:

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
 from desktop_voice.audio.devices import Device
+from desktop_voice.audio.frames import Pcm
 from desktop_voice.audio.ring import PcmRing
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.settings import AudioSettings
@@ -32,6 +34,36 @@ class SlowMicrophone:
         self.is_open = False
 
 
+class SlowSpeaker:
+    """A speaker stream that plays on until it is closed, as sound cards do."""
+
+    rate_hz = 16_000
+    is_dead = False
+    gain = 1.0
+
+    def __init__(self) -> None:
+        self.device = Device("", "Slow", 0, 16_000)
+        self.ring = PcmRing(64_000)
+        self.reference = PcmRing(16_000)
+        self.played = 0
+        self.plays_at_its_end = 0
+        self._clear_to = 0
+
+    def play(self, count: int) -> None:
+        self.ring.skip_to(self._clear_to)
+        self.played += len(self.ring.read(count))
+
+    def clear(self) -> None:
+        self._clear_to = self.ring.written
+
+    def rest(self) -> Pcm:
+        self.ring.skip_to(self._clear_to)
+        return self.ring.read()
+
+    def close(self) -> None:
+        self.play(self.plays_at_its_end)
+
+
 @dataclass
 class SlowCard:
     """Opens devices only when the test lets it."""
@@ -40,6 +72,7 @@ class SlowCard:
     is_opening: threading.Event = field(default_factory=threading.Event)
     microphones: list[SlowMicrophone] = field(default_factory=list)
     wanted: list[str] = field(default_factory=list)
+    speakers: list[SlowSpeaker] = field(default_factory=list)
 
     def open_all(
         self,
@@ -52,6 +85,8 @@ class SlowCard:
         self.is_opening.set()
         self.go_on.acquire()
         streams = desk_module._Streams()
+        self.speakers.append(SlowSpeaker())
+        streams.speaker = self.speakers[-1]  # type: ignore[assignment]
         if wants_microphone:
             self.wanted.append(settings.microphone)
             self.microphones.append(SlowMicrophone())
@@ -136,3 +171,38 @@ async def test_closed_while_it_is_being_opened_no_microphone_stays_open(
         await asyncio.sleep(0)
         card.go_on.release()
         await closing
+
+
+async def test_what_a_speaker_plays_while_it_is_being_closed_counts_as_played(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opening(monkeypatch) as (line, card):
+        card.go_on.release()
+        await until(lambda: line.has_microphone)
+        await line.play(np.ones(1000, np.int16))
+        old = card.speakers[0]
+        old.play(200)
+        old.plays_at_its_end = 300
+        line.reopen()
+        await card.until_opening()
+        assert line.played_samples == 500
+        card.go_on.release()
+        await until(lambda: len(card.speakers) == 2 and len(card.speakers[1].ring) == 500)
+        card.speakers[1].play(500)
+        assert line.played_samples == line.queued_samples == 1000
+
+
+async def test_nothing_that_was_stopped_is_heard_from_the_devices_that_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opening(monkeypatch) as (line, card):
+        card.go_on.release()
+        await until(lambda: line.has_microphone)
+        await line.play(np.ones(1000, np.int16))
+        line.reopen()
+        await card.until_opening()
+        line.clear()
+        card.go_on.release()
+        await until(lambda: line.has_microphone)
+        assert len(card.speakers[1].ring) == 0
+        assert line.played_samples == line.queued_samples
