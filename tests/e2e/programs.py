@@ -83,13 +83,30 @@ class Program:
         """Return every line of one type so far."""
         return [line for line in self.lines if line["type"] == kind]
 
-    async def until(self, kind: str, *, within_s: float = WAIT_S, **fields: object) -> Json:
+    async def until(
+        self,
+        kind: str,
+        *,
+        within_s: float = WAIT_S,
+        in_any_order: bool = False,
+        **fields: object,
+    ) -> Json:
         """Return the next line of this type with these fields.
+
+        Args:
+            kind: The type.
+            within_s: How long to wait for it.
+            in_any_order: It may have come before what was last waited for.
+            **fields: What it must hold.
 
         Raises:
             AssertionError: It did not come, or the program ended before.
         """
         wanted = {"type": kind, **fields}
+        if in_any_order:
+            for line in self.lines[: self._next]:
+                if all(line.get(name) == value for name, value in wanted.items()):
+                    return line
         start = self._next
         try:
             async with asyncio.timeout(within_s):

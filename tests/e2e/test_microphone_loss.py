@@ -52,7 +52,7 @@ async def test_without_a_microphone_the_app_says_so_answers_what_is_typed_and_wa
         error = await app.until("error")
         assert "microphone" in error["what"]
         assert error["do"]
-        await app.until("state", state="armed")
+        await app.until("state", state="armed", in_any_order=True)
         await is_answered_when_typed(app)
         sound.restore_microphone()
         await is_answered_when_spoken(app, sound, question)
@@ -69,7 +69,7 @@ async def test_without_a_sound_server_the_app_says_so_and_answers_what_is_typed(
             error = await app.until("error")
             assert word in error["what"]
             assert "type" in error["do"]
-        await app.until("state", state="armed")
+        await app.until("state", state="armed", in_any_order=True)
         await is_answered_when_typed(app)
         async with running(["desktop_voice", "--quit"], env) as second:
             assert await second.end() == 0
