@@ -101,7 +101,7 @@ async def test_a_set_up_sends_the_number_here_and_every_hop_is_good(scene: Scene
     hops = await scene.look(acts=True)
     assert list(hops) == list(Hop)
     states = {hop: report.state for hop, report in hops.items()}
-    assert states == {hop: HopState.OK for hop in Hop} | {Hop.CALL: HopState.WAITING}
+    assert states == dict.fromkeys(Hop, HopState.OK) | {Hop.CALL: HopState.WAITING}
     assert "415-555-0100" in hops[Hop.CALL].text
     assert scene.carrier.webhooks[MY_NUMBER].url == HERE
 
