@@ -399,8 +399,9 @@ class LiveCall:
             await self._give_up(why)
             return
         self._has_fallen_back = True
+        why = why.removesuffix(".")
         _log.warning("call falls back to the carrier's voice", why=why)
-        self._tell(ev.Notice(f"A call goes on with the carrier's own voice, because {why}."))
+        self._tell(ev.Notice(f"A call goes on with the carrier's own voice: {why}."))
         old, session = self.session, self._room.make_session(self, True)
         await self._save(
             pipeline=PipelineKind.GATHER, detail=f"Fell back to the carrier's voice: {why}."

@@ -306,7 +306,8 @@ async def test_one_refused_step_is_survived(tmp_path: Path) -> None:
         await lab.hook(K.SPEECH, text="what was that")
         await lab.until(lambda: len(prompts(lab)) == 3)
         assert prompts(lab)[1:] == [phrases.TROUBLE, "You said what was that."]
-        assert lab.events.of(ev.Notice) != []
+        (notice,) = lab.events.of(ev.Notice)
+        assert notice.what.endswith("voice: The carrier did not answer.")
 
 
 @virtual
