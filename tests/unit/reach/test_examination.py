@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -25,6 +25,7 @@ from desktop_voice.telephony.carriers.carrier import (
 )
 from tests.helpers.scripted_carrier import ACTIVE, MY_NUMBER, ScriptedCarrier, refused
 
+T = TypeVar("T")
 BASE = "https://calm-river.trycloudflare.com"
 HERE = f"{BASE}/api/voice/webhook/twilio"
 WAY = (Hop.DNS, Hop.TLS, Hop.ROUND_TRIP, Hop.MEDIA)
@@ -86,8 +87,8 @@ class Scene:
         return {report.hop: report for report in self.told}
 
 
-def _or_raise(value: Any) -> Any:
-    if isinstance(value, Exception):
+def _or_raise(value: T | PhoneError) -> T:
+    if isinstance(value, PhoneError):
         raise value
     return value
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,9 @@ class Shop:
         problem = self.problems.pop(0) if self.problems else None
         self.made.append(Scripted(len(self.made), problem))
         return self.made[-1]
+
+    def has_made(self, count: int) -> bool:
+        return len(self.made) == count
 
     @property
     def states(self) -> list[str]:
@@ -228,7 +232,7 @@ async def test_a_tunnel_that_ends_again_and_again_comes_back_as_soon() -> None:
     supervisor = TunnelSupervisor(shop.make, shop.told.append, pace)
     await supervisor.use(ORIGIN)
     for end in range(20):
-        await eventually(lambda end=end: len(shop.made) == end + 1)
+        await eventually(partial(shop.has_made, end + 1))
         assert (await supervisor.settled()).state is TunnelState.READY
         shop.made[end].broken.set()
     await eventually(lambda: len(shop.made) == 21)
