@@ -248,7 +248,7 @@ async def test_a_change_of_settings_is_kept_whoever_gave_up_waiting(tmp_path: Pa
         assert phone.service.status()["carrier"] == "twilio"
 
 
-@pytest.mark.parametrize("other", [None, f"AC{secrets.token_hex(16)}"])
+@pytest.mark.parametrize("other", [None, f"AC{secrets.token_hex(16)}"], ids=["none", "other"])
 async def test_a_number_is_given_back_when_the_keys_of_its_account_go(
     tmp_path: Path, other: str | None
 ) -> None:
