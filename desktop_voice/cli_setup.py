@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,6 @@ _SYMBOLS: Mapping[str, str] = {
     HopState.SKIPPED: "·",
     HopState.WAITING: "→",
 }
-_POLL_S = 0.3
 _LONGEST_S = 1200.0
 
 
@@ -149,9 +147,8 @@ def _through_the_app(client: LocalApiClient, options: argparse.Namespace, printe
             "takes_over": options.take_over,
         }
         client.set_up({name: value for name, value in wish.items() if value})
-    deadline_s = time.monotonic() + _LONGEST_S
-    while time.monotonic() < deadline_s:
-        reach = client.reach()
+    outcome = 1
+    for reach in client.follow_reach(_LONGEST_S):
         is_busy = reach["is_busy"]
         if not is_busy or reach["state"] == ReachState.CHECKING:
             # Until it begins, the hops are those of the look before.
@@ -159,11 +156,8 @@ def _through_the_app(client: LocalApiClient, options: argparse.Namespace, printe
         if not is_busy:
             if error := reach.get("error"):
                 raise CommandError(error["code"], error["what"], error["do"])
-            return printed.end(reach)
-        time.sleep(_POLL_S)
-    raise CommandError(
-        "SETUP-03", "The set-up does not come to an end.", "See the window, and the log."
-    )
+            outcome = printed.end(reach)
+    return outcome
 
 
 # --- without an app: this command is the phone ---

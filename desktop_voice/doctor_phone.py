@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -30,7 +29,6 @@ from desktop_voice.telephony.carriers.catalogue import make_carrier
 from desktop_voice.tunnel.cloudflared_binary import CloudflaredBinary
 
 _LOOK_S = 90.0
-_POLL_S = 0.3
 _START = "Start the app: it takes them again."
 _SET_UP = "Type: desktop-voice setup phone"
 _STATUS: dict[HopState, Status] = {
@@ -67,12 +65,13 @@ def check_phone() -> Iterator[Check]:
 
 
 def _from_the_app(client: LocalApiClient) -> Iterator[Check]:
-    deadline_s = time.monotonic() + _LOOK_S
-    while (reach := client.reach())["is_busy"]:
-        if time.monotonic() > deadline_s:
-            yield Check("phone", "fail", "The app does not finish looking.", "See its window.")
-            return
-        time.sleep(_POLL_S)
+    try:
+        *_, reach = client.follow_reach(_LOOK_S)
+    except DesktopVoiceError as error:
+        yield Check("phone", "fail", error.what, error.do)
+        return
+    if failure := reach.get("error"):
+        yield Check("phone", "fail", failure["what"], failure["do"])
     for hop in reach["hops"]:
         status = _STATUS.get(hop["state"])
         if status is not None:

@@ -37,15 +37,6 @@ class Ground:
     publish: Callable[[Event], None]
 
 
-def no_carrier() -> PhoneError:
-    """Nobody could be called through, or call."""
-    return PhoneError(
-        "PHONE-01",
-        "No phone carrier is set up.",
-        "Choose one in Settings > Phone, and put its keys in the vault.",
-    )
-
-
 def cannot_talk() -> PhoneError:
     """There are no engines for a media stream."""
     return PhoneError(

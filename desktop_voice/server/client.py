@@ -7,6 +7,8 @@ import hmac
 import http.client
 import json
 import secrets
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,6 +21,7 @@ from desktop_voice.server.strict_json import read_object
 
 _TIMEOUT_S = 30.0
 _TRANSCRIBE_S = 300.0
+_POLL_S = 0.3
 _MOST_BYTES = 64 * 1024 * 1024
 _HELLO_BYTES = 4096
 
@@ -54,6 +57,25 @@ class LocalApiClient:
     def reach(self) -> Json:
         """Return how callers get through; ``is_busy`` while a set-up or a look is under way."""
         return self._ask("GET", "reach")
+
+    def follow_reach(self, longest_s: float) -> Iterator[Json]:
+        """Yield what :meth:`reach` returns, again and again until nothing is under way any more.
+
+        Raises:
+            CommandError: It takes longer than ``longest_s`` (``SETUP-03``), or what
+                :class:`LocalApiClient` says.
+        """
+        deadline_s = time.monotonic() + longest_s
+        while time.monotonic() < deadline_s:
+            reach = self.reach()
+            yield reach
+            if not reach["is_busy"]:
+                return
+            # The app answers requests and sends no news; a command has nothing else to do.
+            time.sleep(_POLL_S)
+        raise CommandError(
+            "SETUP-03", "The set-up does not come to an end.", "See the window, and the log."
+        )
 
     def calls(self) -> list[Json]:
         """Return the live calls."""

@@ -21,7 +21,7 @@ from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.core.phone_settings import CarrierChoice, InboundPolicy
 from desktop_voice.core.settings import SettingChange, Settings
-from desktop_voice.reach.ground import Ground, cannot_talk, no_carrier
+from desktop_voice.reach.ground import Ground, cannot_talk
 from desktop_voice.reach.probe_office import ProbeOffice
 from desktop_voice.reach.service import ReachService
 from desktop_voice.server.local_api import LocalApi
@@ -35,6 +35,7 @@ from desktop_voice.telephony.accounts import is_same
 from desktop_voice.telephony.addresses import webhook_path
 from desktop_voice.telephony.carriers.carrier import Carrier, Health
 from desktop_voice.telephony.carriers.catalogue import make_carrier
+from desktop_voice.telephony.failures import no_carrier
 from desktop_voice.telephony.manager import CallManager
 from desktop_voice.telephony.reconcile import reconcile
 from desktop_voice.telephony.turn_engine import TurnEngines

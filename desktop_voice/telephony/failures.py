@@ -40,3 +40,12 @@ def tell(bus: EventBus, event: Event) -> None:
         bus.publish(event)
     except Exception:  # noqa: BLE001 - a call that nobody can hang up costs money
         _log.exception("event handler failed")
+
+
+def no_carrier() -> PhoneError:
+    """Nobody could be called through, or call."""
+    return PhoneError(
+        "PHONE-01",
+        "No phone carrier is set up.",
+        "Choose one in Settings > Phone, and put its keys in the vault.",
+    )

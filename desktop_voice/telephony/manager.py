@@ -36,7 +36,7 @@ from desktop_voice.telephony.carriers.carrier import (
 )
 from desktop_voice.telephony.deliveries import Deliveries
 from desktop_voice.telephony.entry import CarrierWire, ExpectedStream
-from desktop_voice.telephony.failures import tell
+from desktop_voice.telephony.failures import no_carrier, tell
 from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Admission as InboundVerdict
 from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Trust
@@ -420,11 +420,7 @@ class CallManager:
             )
         carrier = self._accounts.chosen
         if carrier is None:
-            raise PhoneError(
-                "PHONE-01",
-                "No phone carrier is set up.",
-                "Choose one in Settings > Phone, and put its keys in the vault.",
-            )
+            raise no_carrier()
         if not self._base():
             raise PhoneError(
                 "PHONE-02",

@@ -14,6 +14,7 @@ if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get(
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 
 from desktop_voice.core.bus import EventBus
@@ -110,3 +111,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.qt_log_ignore(*OFFSCREEN_LIMITS))
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the tray asks the desktop to show."""
+    shown: list[tuple[str, str]] = []
+
+    def show(_icon: QSystemTrayIcon, title: str, text: str, *_rest: object) -> None:
+        shown.append((title, text))
+
+    monkeypatch.setattr(QSystemTrayIcon, "showMessage", show)
+    return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtWidgets import QPushButton, QSystemTrayIcon
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop_voice.core import events as ev
@@ -18,17 +18,6 @@ from tests.helpers.recording_phone import RecordingPhone, a_call
 from tests.ui.setup_parts import BASE, NUMBER, a_failure
 
 DEAD = "Callers cannot get through: cloudflared has stopped."
-
-
-@pytest.fixture
-def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    shown: list[tuple[str, str]] = []
-
-    def show(_icon: QSystemTrayIcon, title: str, text: str, *_rest: object) -> None:
-        shown.append((title, text))
-
-    monkeypatch.setattr(QSystemTrayIcon, "showMessage", show)
-    return shown
 
 
 @pytest.fixture

@@ -17,18 +17,6 @@ from tests.helpers.recording_control import RecordingControl
 
 
 @pytest.fixture
-def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What the tray asks the desktop to show."""
-    shown: list[tuple[str, str]] = []
-
-    def show(_icon: QSystemTrayIcon, title: str, text: str, *_rest: object) -> None:
-        shown.append((title, text))
-
-    monkeypatch.setattr(QSystemTrayIcon, "showMessage", show)
-    return shown
-
-
-@pytest.fixture
 def tray(window: MainWindow, messages: list[tuple[str, str]]) -> Iterator[Tray]:
     tray = Tray(window)
     yield tray

@@ -22,17 +22,6 @@ from tests.helpers.recording_phone import RecordingPhone, a_call, an_approval
 
 
 @pytest.fixture
-def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    shown: list[tuple[str, str]] = []
-
-    def show(_icon: QSystemTrayIcon, title: str, text: str, *_rest: object) -> None:
-        shown.append((title, text))
-
-    monkeypatch.setattr(QSystemTrayIcon, "showMessage", show)
-    return shown
-
-
-@pytest.fixture
 def tray(phone_window: MainWindow, messages: list[tuple[str, str]]) -> Iterator[Tray]:
     tray = Tray(phone_window)
     yield tray

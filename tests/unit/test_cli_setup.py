@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from desktop_voice.cli import main
 from desktop_voice.core.reach import Hop, HopState, ReachState
+from desktop_voice.server.client import LocalApiClient
 
 
 def _hop(hop: Hop, state: HopState, text: str) -> Mapping[str, Any]:
@@ -32,26 +34,27 @@ BROKEN = _hop(Hop.TUNNEL, HopState.FAILED, "The tunnel is down.")
 GOOD = _hop(Hop.TUNNEL, HopState.OK, "The tunnel is up.")
 
 
-class RunningApp:
-    """What the local API of a running app answers."""
+class RunningApp(LocalApiClient):
+    """The client of a running app whose answers are known."""
 
     def __init__(self, *reaches: Mapping[str, Any]) -> None:
+        super().__init__(Path("nowhere"))
         self._reaches = list(reaches)
         self.wishes: list[Mapping[str, Any]] = []
 
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> dict[str, Any]:
         return {"carrier": "twilio"}
 
     def set_up(self, wish: Mapping[str, Any]) -> None:
         self.wishes.append(wish)
 
-    def reach(self) -> Mapping[str, Any]:
-        return self._reaches.pop(0)
+    def reach(self) -> dict[str, Any]:
+        return dict(self._reaches.pop(0))
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("desktop_voice.cli_setup._POLL_S", 0.0)
+    monkeypatch.setattr("desktop_voice.server.client._POLL_S", 0.0)
 
 
 def _runs(monkeypatch: pytest.MonkeyPatch, *reaches: Mapping[str, Any]) -> RunningApp:

@@ -13,7 +13,7 @@ from desktop_voice.core.errors import DesktopVoiceError, EngineError, PhoneError
 from desktop_voice.core.reach import Fix, Hop, HopReport, HopState
 from desktop_voice.core.settings import Settings
 from desktop_voice.reach.examination import Examination
-from desktop_voice.reach.ground import Ground, no_carrier
+from desktop_voice.reach.ground import Ground
 from desktop_voice.reach.keeper import NumberKeeper
 from desktop_voice.reach.memory import WebhookMemory
 from desktop_voice.telephony.carriers.carrier import (
@@ -23,6 +23,7 @@ from desktop_voice.telephony.carriers.carrier import (
     NumberWebhook,
     OwnNumber,
 )
+from desktop_voice.telephony.failures import no_carrier
 from tests.helpers.scripted_carrier import ACTIVE, MY_NUMBER, ScriptedCarrier, refused
 
 T = TypeVar("T")

@@ -16,12 +16,13 @@ from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.phone_settings import TunnelChoice
 from desktop_voice.core.reach import Hop, HopReport, HopState, Reach, ReachState
 from desktop_voice.core.settings import Settings
-from desktop_voice.reach.ground import Ground, no_carrier
+from desktop_voice.reach.ground import Ground
 from desktop_voice.reach.pace import ReachPace
 from desktop_voice.reach.probe import ProbeResult
 from desktop_voice.reach.probe_office import ProbeOffice
 from desktop_voice.reach.service import ReachService
 from desktop_voice.telephony.carriers.carrier import Carrier, NumberWebhook, OwnNumber
+from desktop_voice.telephony.failures import no_carrier
 from desktop_voice.tunnel.tunnel import Tunnel
 from desktop_voice.tunnel.way import PublicWay
 from tests.helpers.scripted_carrier import MY_NUMBER, ScriptedCarrier
