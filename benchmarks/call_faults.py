@@ -258,6 +258,8 @@ CASES: tuple[Case, ...] = (
     Case("webhook", "answer lost (all tries)", _webhook("500", 9), outbound=True,
          reasons=frozenset({EndReason.FAILED}), carriers=COMMANDS),
     Case("webhook", "only the answer's lost", _second_webhook_lost, carriers=COMMANDS),
+    Case("webhook", "only the answer's lost, out", _second_webhook_lost, outbound=True,
+         carriers=COMMANDS),
     Case("webhook", "500 in the talk", _webhook("500"), "greeting",
          UNTOLD, is_audible=False),
     Case("webhook", "last ones lost", _webhook("reset", 40), "turn",

@@ -71,6 +71,7 @@ class TelnyxCall:
             "speak": self._speaker.add,
             "playback_stop": self._stop_playback,
             "gather_using_speak": self._gather,
+            "gather_stop": self._stop_gather,
             "transcription_start": self._start_transcription,
             "transcription_stop": lambda body: self._stop("transcription"),
             "send_dtmf": lambda body: self.call.send_digits(str(body["digits"])),
@@ -271,6 +272,12 @@ class TelnyxCall:
             status = "valid" if enough and set(result.digits) <= valid else "invalid"
         ended = {**parties(self.call), "digits": result.digits, "status": status}
         self.emit("call.gather.ended", ended, client_state=body.get("client_state"))
+
+    def _stop_gather(self, body: Body) -> None:
+        if "gather" in self._tasks:
+            self._stop("gather")
+            ended = {**parties(self.call), "digits": "", "status": "cancelled"}
+            self.emit("call.gather.ended", ended, client_state=body.get("client_state"))
 
     def _transfer(self, body: Body) -> None:
         self._exchange.reports.report(

@@ -270,6 +270,7 @@ SHAPES: dict[str, Shape] = {
             "valid_digits": _digits,
         },
     ),
+    "gather_stop": Shape((), _EVERY),
     "transcription_start": Shape((), {**_EVERY, **_TRANSCRIPTION}),
     "transcription_stop": Shape((), _EVERY),
     "send_dtmf": Shape(

@@ -9,6 +9,7 @@ import structlog
 
 from desktop_voice.core.errors import PhoneError
 from desktop_voice.telephony.carriers.carrier import Carrier, RemoteCall, RemoteState
+from desktop_voice.telephony.tasks import happens
 
 _log = structlog.get_logger()
 
@@ -35,24 +36,14 @@ class EndWatch:
 
     async def is_told(self, within_s: float) -> bool:
         """Return whether the carrier said anything of the call up to ``within_s`` from now."""
-        try:
-            async with asyncio.timeout(within_s):
-                await self._first.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await happens(self._first, within_s)
 
     async def over(self, carrier: Carrier, carrier_ref: Callable[[], str]) -> RemoteCall:
         """Return what the carrier says of the call once that is that it is over."""
         while True:
             self._news.clear()
-            try:
-                async with asyncio.timeout(ASK_AFTER_S):
-                    await self._news.wait()
+            if await happens(self._news, ASK_AFTER_S) or not carrier_ref():
                 continue
-            except TimeoutError:
-                if not carrier_ref():
-                    continue
             remote = await ended(carrier, carrier_ref())
             if remote is not None:
                 return remote

@@ -29,6 +29,7 @@ from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.addresses import at, call_webhook
+from desktop_voice.telephony.answer_watch import AnswerWatch
 from desktop_voice.telephony.call_limits import CallLimits
 from desktop_voice.telephony.carriers.carrier import Carrier, CarrierEvent, CarrierEventKind
 from desktop_voice.telephony.end_watch import TOLD_WITHIN_S, EndWatch, ended
@@ -40,7 +41,7 @@ from desktop_voice.telephony.session import Session
 from desktop_voice.telephony.speech_pace import SpeechPace
 from desktop_voice.telephony.step_runner import StepRunner
 from desktop_voice.telephony.steps import HangUp, Pause, Redirect, Say, Step
-from desktop_voice.telephony.tasks import Tasks
+from desktop_voice.telephony.tasks import Tasks, happens
 
 _log = structlog.get_logger()
 
@@ -97,7 +98,7 @@ class LiveCall:
         self.trust = Trust.GUEST
         self._end_watch = EndWatch()
         self._placed = asyncio.Event()
-        self._answered = asyncio.Event()
+        self._answer_watch = AnswerWatch()
         self._planned = EndReason.NONE
         self._detail = ""
         self._has_begun = False
@@ -288,10 +289,11 @@ class LiveCall:
             self._tasks.start(self._watch_ringing())
             if not self._carrier.takes_documents:
                 self._tasks.start(self._watch_first_news())
+                self._tasks.start(self._watch_untold_answer(carrier_ref))
 
     def picked_up(self) -> None:
         """The carrier took the command to answer: the caller hears us, whatever it tells."""
-        self._tasks.start(self._watch_answer())
+        self._tasks.start(self._watch_own_answer())
 
     async def finish(self, reason: EndReason, detail: str = "") -> None:
         """The call is over; may be called again."""
@@ -364,7 +366,7 @@ class LiveCall:
             return
         if state in (CallState.ANSWERED, CallState.TALKING) and self._call.answered_at is None:
             changes["answered_at"] = datetime.now(UTC)
-            self._answered.set()
+            self._answer_watch.heard()
             self._tasks.start(self._keep_limits())
         _log.info("call moved", call=self._call.id, state=state)
         await self._save(state=state, **changes)
@@ -430,10 +432,7 @@ class LiveCall:
         self.end(EndReason.ENGINE_FAILED, why)
 
     async def _watch_ringing(self) -> None:
-        try:
-            async with asyncio.timeout(self._room.ring_timeout_s() + _RING_GRACE_S):
-                await self._answered.wait()
-        except TimeoutError:
+        if not await self._answer_watch.is_told(self._room.ring_timeout_s() + _RING_GRACE_S):
             self.end(EndReason.NO_ANSWER)
 
     async def _watch_end(self) -> None:
@@ -448,14 +447,20 @@ class LiveCall:
         self._tell(ev.ErrorRaised.of(error))
         self.end(EndReason.FAILED, error.what)
 
-    async def _watch_answer(self) -> None:
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await self._answered.wait()
-        except TimeoutError:
-            _log.warning("carrier did not tell that a call is answered")
-            await self._move(CallTrigger.ANSWERED)
-            await self.perform(await self._begin_once())
+    async def _watch_own_answer(self) -> None:
+        if not await self._answer_watch.is_told(_ANSWER_S):
+            await self._begin_untold()
+
+    async def _watch_untold_answer(self, carrier_ref: str) -> None:
+        is_answered = await self._answer_watch.found(self._carrier, carrier_ref)
+        # A call of which nothing is ever told is about to be hung up, and not greeted before.
+        if is_answered and await self._end_watch.is_told(TOLD_WITHIN_S):
+            await self._begin_untold()
+
+    async def _begin_untold(self) -> None:
+        _log.warning("carrier did not tell that a call is answered")
+        await self._move(CallTrigger.ANSWERED)
+        await self.perform(await self._begin_once())
 
     async def _keep_limits(self) -> None:
         reason = await self._limits.reached(self._warn)
@@ -463,10 +468,7 @@ class LiveCall:
             return
         self._planned = reason
         await self._say_if_possible(phrases.LIMIT_REACHED, at_once=True)
-        try:
-            async with asyncio.timeout(_LAST_WORDS_S):
-                await self.over.wait()
-        except TimeoutError:
+        if not await happens(self.over, _LAST_WORDS_S):
             self.end(reason)
 
     async def _warn(self, left_s: int) -> None:

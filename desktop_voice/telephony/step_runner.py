@@ -14,6 +14,7 @@ from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventK
 from desktop_voice.telephony.failures import as_error, nothing_is_told
 from desktop_voice.telephony.speech_pace import SpeechPace
 from desktop_voice.telephony.steps import ConnectStream, Gather, Pause, Redirect, Say, Step
+from desktop_voice.telephony.tasks import happens
 
 _log = structlog.get_logger()
 
@@ -122,11 +123,9 @@ class StepRunner:
         self.is_speaking = True
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        try:
-            async with asyncio.timeout(self._pace.longest_s(text)):
-                await self._spoken.wait()
+        if await happens(self._spoken, self._pace.longest_s(text)):
             self._pace.took(text, loop.time() - began_s)
-        except TimeoutError:
+        else:
             self._untold += 1
             _log.warning("carrier never said that it finished speaking", times=self._untold)
         self.is_speaking = False
@@ -138,10 +137,7 @@ class StepRunner:
         patience_s = _BREAK_S if self._stirred.is_set() else _SILENCE_S
         while not self._untold:
             self._stirred.clear()
-            try:
-                async with asyncio.timeout(patience_s):
-                    await self._stirred.wait()
-            except TimeoutError:
+            if not await happens(self._stirred, patience_s):
                 break
             patience_s = _BREAK_S
         await self._emit(CarrierEventKind.SILENCE, gather.turn)

@@ -24,6 +24,7 @@ from desktop_voice.telephony.failures import as_error
 from desktop_voice.telephony.notify import Delivery
 from desktop_voice.telephony.session import Surroundings
 from desktop_voice.telephony.steps import ConnectStream, Redirect, Step
+from desktop_voice.telephony.tasks import happens
 from desktop_voice.telephony.tickets import Tickets
 from desktop_voice.telephony.turn_engine import TurnEngines
 
@@ -108,12 +109,8 @@ class StreamSession:
         return await self.begin()
 
     async def _watch_connection(self, stream: int) -> None:
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                await self._connected.wait()
-        except TimeoutError:
-            if stream == self._streams:
-                self._fall_back("the media stream did not connect")
+        if not await happens(self._connected, CONNECT_S) and stream == self._streams:
+            self._fall_back("the media stream did not connect")
 
     def _fall_back(self, why: str) -> None:
         if not self._closed:

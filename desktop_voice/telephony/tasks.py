@@ -7,6 +7,16 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 
+async def happens(event: asyncio.Event, within_s: float) -> bool:
+    """Return whether ``event`` is set up to ``within_s`` from now."""
+    try:
+        async with asyncio.timeout(within_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
 class Tasks:
     """One owner's tasks; used on the media loop.
 

@@ -62,6 +62,7 @@ class ScriptedCarrier:
         remote: What the carrier says of its calls.
         state: How the account is.
         webhooks: By number, where its calls go; one with ``taken_by`` is refused unless taken over.
+        is_taking: Its calls take commands, as answered ones do.
         loses_refs: A placed call exists, but its reference is not told: the request fails.
     """
 
@@ -77,6 +78,7 @@ class ScriptedCarrier:
     state: Account = ACTIVE
     webhooks: dict[str, NumberWebhook] = field(default_factory=dict)
     loses_refs: bool = False
+    is_taking: bool = False
     closed: int = 0
 
     def fail(self, what: str, *errors: Exception | None) -> None:
@@ -157,6 +159,10 @@ class ScriptedCarrier:
     async def fetch(self, carrier_ref: str) -> RemoteCall:
         await self._ask("fetch", carrier_ref)
         return self.remote.get(carrier_ref, RemoteCall(carrier_ref, RemoteState.ENDED))
+
+    async def takes_commands(self, carrier_ref: str) -> bool:
+        await self._ask("takes_commands", carrier_ref)
+        return self.is_taking
 
     async def live_calls(self) -> list[RemoteCall]:
         await self._ask("live_calls", "")

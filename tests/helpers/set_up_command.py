@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 
 from desktop_voice.rehearsal.process import RehearsalProcess
+from tests.helpers.processes import children, command_line
 
 CALLER = "+14155550147"
 DEADLINE_S = 60.0
@@ -177,23 +178,9 @@ def left_running(home: Path) -> list[int]:
     return [pid for pid in pids if f" {home}/" in command_line(pid)]
 
 
-def children(pid: int) -> list[int]:
-    """Return the ids of a process's children; Linux alone."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-
-
-def command_line(pid: int) -> str:
-    """Return the command line of a process; empty once it is gone; Linux alone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def tunnels_of(pid: int) -> list[int]:
+def tunnels_of(pid: int) -> set[int]:
     """Return the ids of the tunnel programs that a process runs; Linux alone."""
-    return [child for child in children(pid) if " tunnel " in command_line(child)]
+    return {child for child in children(pid) if " tunnel " in command_line(child)}
 
 
 async def gone(pid: int, deadline_s: float) -> None:

@@ -34,28 +34,6 @@ def records(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def is_running(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def children() -> set[int]:
-    """Return the processes that this one started and that are not reaped, zombies as well."""
-    found = set()
-    for task in Path("/proc/self/task").iterdir():
-        found |= {int(pid) for pid in (task / "children").read_text().split()}
-    return found
-
-
-def command_line(pid: int) -> str:
-    """Return the command line of a process, as any user can see it."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-
-
 async def eventually(is_so: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until ``is_so``; fail after ``seconds``."""
     async with asyncio.timeout(seconds):

@@ -28,6 +28,7 @@ CHOSEN = (
     ("webhook 500 in the talk", _TELNYX, "gather"),
     ("webhook answer lost (all tries)", _TELNYX, "cascading"),
     ("webhook only the answer's lost", _TELNYX, "gather"),
+    ("webhook only the answer's lost, out", _TELNYX, "cascading"),
     ("rest create 401", _TWILIO, "gather"),
     ("rest create's reply lost", _PLIVO, "gather"),
     ("rest create garbage", _PLIVO, "gather"),

@@ -170,7 +170,8 @@ async def test_a_spoken_talk_ends_with_an_answered_call(tmp_path: Path, log: Pat
         await talk.type("Twilio")
         for name in SECRET_NAMES[CarrierName.TWILIO]:
             await talk.type(talk.lab.secrets[name])
-        await talk.say("The first.")
+        # Of fewer words the recogniser makes others when this voice says them.
+        assert "Who may call" in await talk.say("The first one, please."), talk.said
         assert "Is that right?" in await talk.type(f"only accept calls from {CALLER}")
         assert "hear first" in await talk.say("Yes."), talk.said
         assert "works" in await talk.type("skip"), talk.said

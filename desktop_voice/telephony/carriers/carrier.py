@@ -329,6 +329,13 @@ class Carrier(Protocol):
     async def fetch(self, carrier_ref: str) -> RemoteCall:
         """Ask what became of a call; UNKNOWN if the carrier does not know it any more: ENDED."""
 
+    async def takes_commands(self, carrier_ref: str) -> bool:
+        """Ask whether a live call would take a command, without giving one that has an effect.
+
+        Only where ``takes_documents`` is false, else ``CARRIER-20``. A call that rings takes none;
+        nothing follows from a refusal that says something else, which is raised.
+        """
+
     async def live_calls(self) -> list[RemoteCall]:
         """Return the account's calls that are going on."""
 

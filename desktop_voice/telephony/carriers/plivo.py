@@ -179,6 +179,12 @@ class PlivoCarrier:
                 return call.remote
         return RemoteCall(carrier_ref, RemoteState.ENDED, end_reason=EndReason.UNKNOWN)
 
+    async def takes_commands(self, carrier_ref: str) -> bool:
+        """Refuse: an answered call asks for its document, and needs no command."""
+        raise errors.not_possible(
+            self.name, "be asked whether a call takes commands", "Wait for the call's webhooks."
+        )
+
     async def live_calls(self) -> list[RemoteCall]:
         """Return the account's queued, ringing and connected calls."""
         return [call.remote for call in await self._calls.live()]

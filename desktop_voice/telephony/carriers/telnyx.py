@@ -9,6 +9,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from desktop_voice.core.calls import CarrierName, EndReason
@@ -170,6 +171,14 @@ class TelnyxCarrier:
             state = RemoteState.UNKNOWN
         return RemoteCall(carrier_ref, state)
 
+    async def takes_commands(self, carrier_ref: str) -> bool:
+        """Try a command that does nothing: Telnyx refuses all of them until a call is answered.
+
+        Its ``GET`` tells a ringing call from an answered one in no field.
+        """
+        code = await self._send(carrier_ref, commands.STOP_GATHER)
+        return code != telnyx_errors.CALL_NOT_ANSWERED
+
     async def live_calls(self) -> list[RemoteCall]:
         """Return the calls of our application that are going on."""
         return [
@@ -295,24 +304,25 @@ class TelnyxCarrier:
         return found
 
     async def _command(self, carrier_ref: str, command: Command) -> None:
+        streaming = telnyx_errors.MEDIA_STREAMING_USED
+        command = replace(command, fine=command.fine | {streaming})
         code = await self._send(carrier_ref, command)
-        if code == telnyx_errors.MEDIA_STREAMING_USED:
+        if code == streaming:
             # New steps take the place of a stream that is still open.
             await self._send(carrier_ref, commands.STOP_STREAM)
             code = await self._send(carrier_ref, command)
-        if code:
+        if code == streaming:
             raise errors.refused(self.name, 422, code)
 
     async def _send(self, carrier_ref: str, command: Command) -> str:
-        """Send a command; return ``MEDIA_STREAMING_USED`` if that is why it was refused."""
-        streaming = telnyx_errors.MEDIA_STREAMING_USED
+        """Send a command; return the code of a refusal that is fine, else an empty string."""
         answer = await self._api.ask(
             "POST",
             f"{_call(carrier_ref)}/actions/{command.action}",
             body={**command.body, "command_id": secrets.token_hex(16)},
-            fine=command.fine | {streaming},
+            fine=command.fine,
         )
-        return streaming if telnyx_errors.error_code(answer) == streaming else ""
+        return telnyx_errors.error_code(answer)
 
 
 def _call(carrier_ref: str) -> str:

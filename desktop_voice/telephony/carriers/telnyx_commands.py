@@ -18,6 +18,7 @@ from desktop_voice.telephony.carriers import errors
 from desktop_voice.telephony.carriers.carrier import PlaceOrder
 from desktop_voice.telephony.carriers.telnyx_errors import (
     CALL_ENDED,
+    CALL_NOT_ANSWERED,
     TRANSCRIPTION_RUNNING,
 )
 from desktop_voice.telephony.carriers.telnyx_media import TICKET_PARAMETER
@@ -107,6 +108,8 @@ ANSWER = Command("answer")
 HANG_UP = Command("hangup", fine=_OVER)
 STOP_SPEAKING = Command("playback_stop", {"stop": "all"}, _OVER)
 STOP_STREAM = Command("streaming_stop")
+STOP_GATHER = Command("gather_stop", fine=frozenset({CALL_NOT_ANSWERED}))
+"""Does nothing: keys are told as they come, so that no gather is ever started."""
 
 
 def dial(order: PlaceOrder, connection_id: str) -> dict[str, object]:

@@ -181,6 +181,12 @@ class TwilioCarrier:
             return RemoteCall(carrier_ref, RemoteState.ENDED, end_reason=EndReason.UNKNOWN)
         return _remote(call, carrier_ref)
 
+    async def takes_commands(self, carrier_ref: str) -> bool:
+        """Refuse: an answered call asks for its document, and needs no command."""
+        raise errors.not_possible(
+            self.name, "be asked whether a call takes commands", "Wait for the call's webhooks."
+        )
+
     async def live_calls(self) -> list[RemoteCall]:
         """Return the account's queued, ringing and connected calls."""
         answers = await asyncio.gather(

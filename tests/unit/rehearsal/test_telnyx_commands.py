@@ -22,6 +22,7 @@ OFFICIAL = {
     "speak": "SpeakRequest",
     "playback_stop": "PlaybackStopRequest",
     "gather_using_speak": "GatherUsingSpeakRequest",
+    "gather_stop": "StopGatherRequest",
     "transcription_start": "TranscriptionStartRequest",
     "transcription_stop": "TranscriptionStopRequest",
     "send_dtmf": "SendDTMFRequest",

@@ -179,6 +179,19 @@ async def test_keys_are_gathered_and_told(
     assert (await telnyx.event("call.dtmf.received"))["digit"] in "42#"
 
 
+async def test_gathering_is_stopped_only_on_an_answered_call(
+    rehearsal: RehearsalProcess, telnyx: TelnyxClient
+) -> None:
+    await rehearsal.far_end(CALLEE, ring_ms=500)
+    ref = await telnyx.dial()
+    assert await telnyx.act(ref, "gather_stop") == "90034"
+    await telnyx.event("call.answered")
+    assert await telnyx.act(ref, "gather_stop") == "ok"
+    await telnyx.act(ref, "gather_using_speak", payload="Your code?", voice=VOICE)
+    assert await telnyx.act(ref, "gather_stop") == "ok"
+    assert (await telnyx.event("call.gather.ended"))["status"] == "cancelled"
+
+
 async def test_a_machine_is_found_and_its_beep(
     rehearsal: RehearsalProcess, telnyx: TelnyxClient
 ) -> None:

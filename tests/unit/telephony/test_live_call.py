@@ -232,6 +232,52 @@ async def test_a_call_of_which_a_command_carrier_tells_nothing_is_hung_up_in_wor
         assert lab.errors == ["PHONE-07"]
 
 
+@virtual
+async def test_whoever_picks_up_is_greeted_though_a_command_carrier_does_not_tell(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.RINGING, call_id=call.id)
+        await asyncio.sleep(9)
+        assert lab.carrier.performed == []
+        lab.carrier.is_taking = True
+        async with asyncio.timeout(2.1):
+            await lab.until(lambda: bool(lab.carrier.performed))
+        answered = await lab.manager.call(call.id)
+        assert answered.state is CallState.TALKING
+        assert answered.answered_at is not None
+        greeting = list(lab.carrier.performed)
+        # The news may only have been late: nothing is said twice.
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        await asyncio.sleep(1)
+        assert lab.carrier.performed == greeting
+        asked = len(lab.carrier.all("takes_commands"))
+        await asyncio.sleep(10)
+        assert len(lab.carrier.all("takes_commands")) == asked
+
+
+@virtual
+async def test_nobody_is_greeted_on_a_call_of_which_nothing_is_told(tmp_path: Path) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await asyncio.sleep(0.5)
+        lab.carrier.is_taking = True
+        assert (await lab.ended(call.id)).reason is EndReason.FAILED
+        assert lab.carrier.performed == []
+
+
+@virtual
+async def test_a_carrier_whose_answered_calls_ask_for_documents_is_not_asked(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.RINGING, call_id=call.id)
+        await asyncio.sleep(10)
+        assert lab.carrier.all("takes_commands") == []
+
+
 @pytest.mark.parametrize("kind", [K.RINGING, K.ANSWERED, K.OTHER])
 @virtual
 async def test_a_carrier_that_is_only_slow_to_tell_keeps_its_call(tmp_path: Path, kind: K) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from desktop_voice.telephony.tasks import Tasks
+from desktop_voice.telephony.tasks import Tasks, happens
 from tests.helpers.virtual_loop import virtual
 
 
@@ -45,3 +45,12 @@ async def test_the_task_that_stops_all_others_goes_on_once_they_are_gone() -> No
     tasks.start(stop())
     await asyncio.sleep(3)
     assert gone == ["the other", "the one"]
+
+
+@virtual
+async def test_what_happens_in_time_is_told_from_what_does_not() -> None:
+    event = asyncio.Event()
+    asyncio.get_running_loop().call_later(2, event.set)
+    assert not await happens(event, 1.9)
+    assert await happens(event, 0.2)
+    assert await happens(event, 0)

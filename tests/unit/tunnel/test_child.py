@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from desktop_voice.tunnel.child import CANNOT_RUN, Child, scrubbed
-from tests.helpers.tunnel_lab import children, command_line, eventually, is_running
+from tests.helpers.processes import children, command_line, is_running
+from tests.helpers.tunnel_lab import eventually
 
 ROOT = Path(__file__).parents[3]
 WAYS = ["exec", "watch"] if sys.platform == "linux" else ["watch"]
@@ -213,14 +214,8 @@ async def test_a_parent_that_dies_while_it_starts_leaves_nothing() -> None:
 
 
 def all_command_lines() -> str:
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                found.append(command_line(int(folder.name)))
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    return "\n".join(found)
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return "\n".join(command_line(pid) for pid in pids)
 
 
 def test_nothing_of_the_users_shell_steers_it_and_no_key_reaches_it() -> None:

@@ -21,15 +21,8 @@ from desktop_voice.tunnel.cloudflared import Cloudflared
 from desktop_voice.tunnel.cloudflared_binary import BinarySource, CloudflaredBinary
 from desktop_voice.tunnel.program_tunnel import TunnelPace
 from desktop_voice.tunnel.way import PublicWay
-from tests.helpers.tunnel_lab import (
-    BRISK,
-    children,
-    command_line,
-    eventually,
-    is_running,
-    records,
-    write_program,
-)
+from tests.helpers.processes import children, command_line, is_running
+from tests.helpers.tunnel_lab import BRISK, eventually, records, write_program
 
 ORIGIN = "http://127.0.0.1:8000"
 TOKEN = "tok-5e1f-secret"

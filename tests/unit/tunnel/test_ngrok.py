@@ -15,7 +15,8 @@ import pytest
 from desktop_voice.core.errors import PhoneError
 from desktop_voice.tunnel.ngrok import Ngrok
 from desktop_voice.tunnel.program_tunnel import TunnelPace
-from tests.helpers.tunnel_lab import BRISK, children, command_line, records, write_program
+from tests.helpers.processes import children, command_line
+from tests.helpers.tunnel_lab import BRISK, records, write_program
 
 ORIGIN = "http://127.0.0.1:8000"
 TOKEN = "2abc-secret"

@@ -26,7 +26,8 @@ from desktop_voice.tunnel.supervisor import (
 )
 from desktop_voice.tunnel.tunnel import Tunnel
 from desktop_voice.tunnel.way import PublicWay
-from tests.helpers.tunnel_lab import BRISK, children, eventually, records, write_program
+from tests.helpers.processes import children
+from tests.helpers.tunnel_lab import BRISK, eventually, records, write_program
 
 ORIGIN = "http://127.0.0.1:8000"
 SOON = RestartPace(first_s=0.01, most_s=0.02, watch_s=0.02)

@@ -13,7 +13,8 @@ import pytest
 
 from desktop_voice.core.errors import PhoneError
 from desktop_voice.tunnel.tailscale import TailscaleFunnel
-from tests.helpers.tunnel_lab import BRISK, children, records, write_program
+from tests.helpers.processes import children
+from tests.helpers.tunnel_lab import BRISK, records, write_program
 
 ORIGIN = "http://127.0.0.1:8000"
 ME = {

@@ -242,6 +242,22 @@ async def test_a_refused_command_is_explained(phone: Phone, answer: Scripted, co
     assert await code_of(phone.carrier.answer(REF)) == code
 
 
+@pytest.mark.parametrize(("answer", "takes"), [((422, refusal("90034")), False), (OK, True)])
+async def test_a_call_takes_commands_once_it_is_answered(
+    phone: Phone, answer: Scripted, takes: bool
+) -> None:
+    phone.api.will(f"POST {REF_PATH}/actions/gather_stop", answer)
+    assert await phone.carrier.takes_commands(REF) is takes
+
+
+@pytest.mark.parametrize("answer", [(422, refusal("90018")), (422, refusal("90045")), (404, {})])
+async def test_another_refusal_does_not_tell_whether_a_call_takes_commands(
+    phone: Phone, answer: Scripted
+) -> None:
+    phone.api.will(f"POST {REF_PATH}/actions/gather_stop", answer)
+    assert (await code_of(phone.carrier.takes_commands(REF))).startswith("CARRIER-")
+
+
 async def test_a_command_whose_answer_is_lost_is_repeated_under_its_id(phone: Phone) -> None:
     phone.api.will(f"POST {REF_PATH}/actions/hangup", CUT, (422, refusal("90018")))
     await phone.carrier.hang_up(REF)
