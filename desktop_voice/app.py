@@ -72,9 +72,9 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
     install_exception_hooks()
     bus = EventBus()
     clock = SystemClock()
-    assistant = DeskAssistant(settings, bus, clock, paths.alarms_file)
     phone = Phone(bus, partial(_rehearse, bus, clock))
     vault = VaultService(paths.vault_file, on_change=phone.keys_changed)
+    assistant = DeskAssistant(settings, bus, clock, paths.alarms_file, key_source=vault.variable)
     shell = Shell(assistant, bus, settings_file, phone=phone, vault=vault, test_key=phone.test_key)
     shell.window.settings.changed.connect(phone.apply_settings)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from desktop_voice.cli_vault import add_passphrase_option, open_vault
 from desktop_voice.core.errors import CommandError
 from desktop_voice.core.events import Event
 from desktop_voice.core.plain_text import plain
@@ -54,7 +55,8 @@ def add_phone_commands(
     which.add_argument("--all", action="store_true", help="every call that is going on")
     transcript = add("transcript", _transcript, "print what was said on a call")
     transcript.add_argument("id", metavar="ID")
-    add("serve", _serve, "take and make calls without a window, until interrupted")
+    serve = add("serve", _serve, "take and make calls without a window, until interrupted")
+    add_passphrase_option(serve)
     rehearse = add("rehearse", _rehearse, "hold a whole call with the carrier on this machine")
     rehearse.add_argument("carrier", choices=("twilio", "telnyx", "plivo"), metavar="CARRIER")
     rehearse.add_argument(
@@ -121,11 +123,17 @@ def _rehearse(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from desktop_voice.headless import with_phone
+    from desktop_voice.storage.paths import app_paths
+    from desktop_voice.system.vault_control import VaultService
 
     async def run(_service: PhoneService, is_end_wanted: asyncio.Event) -> None:
         await is_end_wanted.wait()
 
-    with_phone(options.make_show(options.json), run)
+    vault = VaultService(app_paths().vault_file, vault=open_vault(options))
+    try:
+        with_phone(options.make_show(options.json), run, vault)
+    finally:
+        vault.close()
     return 0
 
 

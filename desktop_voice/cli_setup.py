@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from desktop_voice.cli_vault import add_passphrase_option, keep_entry, open_vault
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.errors import CommandError
 from desktop_voice.core.events import Event, ReachChanged
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from desktop_voice.server.client import LocalApiClient
     from desktop_voice.server.phone_service import PhoneService
     from desktop_voice.server.set_up import SetUp
+    from desktop_voice.storage.vault import Vault
 
 Show = Callable[[Event], None]
 
@@ -61,6 +64,7 @@ def add_setup_command(
         "--exit", action="store_true", help="end after the proof instead of answering calls"
     )
     phone.add_argument("--json", action="store_true", help="print one JSON object a line")
+    add_passphrase_option(phone)
     phone.set_defaults(run=_phone, make_show=make_show)
 
 
@@ -167,9 +171,12 @@ def _alone(options: argparse.Namespace, printed: _Printed) -> int:
     from desktop_voice.headless import with_phone
     from desktop_voice.server.set_up import SetUp
     from desktop_voice.server.set_up_api import reach_json
+    from desktop_voice.storage.paths import app_paths
+    from desktop_voice.system.vault_control import VaultService
 
+    vault = open_vault(options)
     if not options.check:
-        options.carrier = _carrier_with_keys(options.carrier)
+        options.carrier = _carrier_with_keys(options.carrier, vault)
     outcome = 1
 
     def show(event: Event) -> None:
@@ -196,7 +203,11 @@ def _alone(options: argparse.Namespace, printed: _Printed) -> int:
                 task.cancel()
             await asyncio.gather(work, end, return_exceptions=True)
 
-    with_phone(show, run)
+    keys = VaultService(app_paths().vault_file, vault=vault)
+    try:
+        with_phone(show, run, keys)
+    finally:
+        keys.close()
     return outcome
 
 
@@ -219,21 +230,21 @@ async def _work(set_up: SetUp, options: argparse.Namespace) -> Reach:
     return await set_up.set_up(wish)
 
 
-def _carrier_with_keys(chosen: str | None) -> str:
+def _carrier_with_keys(chosen: str | None, vault: Vault) -> str:
     """Return the carrier to use, having asked for the keys that are missing.
 
     Raises:
         CommandError: It is not known which (``SETUP-02``).
         VaultError: A key could not be kept.
     """
-    from desktop_voice.cli_vault import keep_entry
     from desktop_voice.storage.paths import app_paths
     from desktop_voice.storage.settings_file import SettingsFile
-    from desktop_voice.storage.vault_secrets import stored_key
+    from desktop_voice.storage.vault_secrets import find_secret
     from desktop_voice.telephony.carriers.credentials import SECRET_NAMES
 
+    kept_keys = vault.entries() if vault.is_open else {}
     missing = {
-        name: [entry for entry in entries if not stored_key(entry.upper())]
+        name: [entry for entry in entries if find_secret(entry, kept_keys, os.environ) is None]
         for name, entries in SECRET_NAMES.items()
     }
     complete = [name for name, entries in missing.items() if not entries]
@@ -246,7 +257,7 @@ def _carrier_with_keys(chosen: str | None) -> str:
         raise _no_carrier()
     if sys.stdin.isatty():
         for entry in missing[CarrierName(chosen)]:
-            keep_entry(entry)
+            keep_entry(vault, entry)
     return chosen
 
 

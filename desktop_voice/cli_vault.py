@@ -31,7 +31,7 @@ def add_vault_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
     def add(name: str, run: _Run, text: str) -> argparse.ArgumentParser:
         parser = actions.add_parser(name, help=text, description=text)
         parser.set_defaults(run=run)
-        _add_fd(parser, "--passphrase-fd", "the vault's passphrase or recovery key")
+        add_passphrase_option(parser)
         return parser
 
     set_ = add("set", _set, "keep a value, read from a prompt without echo or from stdin")
@@ -95,18 +95,6 @@ def _set(options: argparse.Namespace) -> int:
     return 0
 
 
-def keep_entry(name: str) -> None:
-    """Ask for the value of ``name`` and keep it, in a vault that is made if there is none.
-
-    Raises:
-        VaultError: It cannot be kept.
-    """
-    options = argparse.Namespace(
-        name=name, replace=True, passphrase_fd=None, new_passphrase_fd=None
-    )
-    _set(options)
-
-
 def _remove(options: argparse.Namespace) -> int:
     _opened(options).remove(options.name)
     print(f"{options.name} is no longer in the vault.")
@@ -150,7 +138,7 @@ def _unlock(options: argparse.Namespace) -> int:
         raise VaultError(
             "VAULT-07",
             "This system has no keyring that could keep the vault open.",
-            "Each command asks for the passphrase instead; the app uses environment variables.",
+            "Each command asks for the passphrase instead, and so does the window.",
         )
     _opened(options).use_keyring()
     print("The vault opens through the system's keyring from now on.")
@@ -207,6 +195,46 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
+# --- for the commands that need keys ---
+
+
+def add_passphrase_option(parser: argparse.ArgumentParser) -> None:
+    """Add what hands over the passphrase where there is no terminal."""
+    _add_fd(parser, "--passphrase-fd", "the vault's passphrase or recovery key")
+
+
+def open_vault(options: argparse.Namespace) -> Vault:
+    """Return the vault: open if it exists, and the keyring or somebody at the terminal opens it.
+
+    Without a keyring, a terminal and ``--passphrase-fd`` it stays closed.
+
+    Raises:
+        VaultError: It is damaged, or the passphrase is wrong.
+    """
+    vault = _vault()
+    can_ask = options.passphrase_fd is not None or _has_terminal()
+    if vault.exists and not vault.open_with_keyring(may_ask=True) and can_ask:
+        _open_by_asking(vault, options.passphrase_fd)
+    _tell_problem(vault)
+    return vault
+
+
+def keep_entry(vault: Vault, name: str) -> None:
+    """Ask for the value of ``name`` and keep it, in a vault that is made if there is none.
+
+    Raises:
+        VaultError: It cannot be kept.
+    """
+    from desktop_voice.storage.vault import check_entry
+
+    if not vault.exists:
+        _create(vault, None)
+    value = _value(name)
+    check_entry(name, value)
+    vault.set(name, value, replace=True)
+    print(f"{name} is in the vault.")
+
+
 # --- opening ---
 
 
@@ -231,9 +259,13 @@ def _opened(options: argparse.Namespace, *, may_create: bool = False) -> Vault:
         _create(vault, options.new_passphrase_fd)
     elif not vault.open_with_keyring(may_ask=True):
         _open_by_asking(vault, options.passphrase_fd)
+    _tell_problem(vault)
+    return vault
+
+
+def _tell_problem(vault: Vault) -> None:
     if vault.problem is not None:
         print(f"Note: {vault.problem.what} {vault.problem.do}", file=sys.stderr)
-    return vault
 
 
 def _create(vault: Vault, passphrase_fd: int | None) -> None:

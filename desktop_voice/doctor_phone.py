@@ -21,8 +21,8 @@ from desktop_voice.server.client import LocalApiClient
 from desktop_voice.server.outside import Outside, outside
 from desktop_voice.storage.paths import AppPaths, app_paths
 from desktop_voice.storage.settings_file import SettingsFile
-from desktop_voice.storage.vault_secrets import stored_key
 from desktop_voice.system.doctor_checks import Check, Status, guarded
+from desktop_voice.system.vault_control import VaultService
 from desktop_voice.telephony.addresses import webhook_path
 from desktop_voice.telephony.carriers.carrier import Carrier, OwnNumber
 from desktop_voice.telephony.carriers.catalogue import make_carrier
@@ -80,13 +80,16 @@ def _from_the_app(client: LocalApiClient) -> Iterator[Check]:
 
 
 def _without_the_app(paths: AppPaths, settings: Settings) -> Iterator[Check]:
+    vault = VaultService(paths.vault_file)
     try:
-        world = outside(lambda name: stored_key(name.upper()), os.environ)
+        world = outside(vault.key, os.environ)
         yield from asyncio.run(_look(paths, settings, world))
+        if settings.tunnel.provider is TunnelChoice.CLOUDFLARED and not settings.phone.public_url:
+            yield guarded("phone tunnel", lambda: _cloudflared(paths, world))
     except DesktopVoiceError as error:
         yield Check("phone", "fail", error.what, error.do)
-    if settings.tunnel.provider is TunnelChoice.CLOUDFLARED and not settings.phone.public_url:
-        yield guarded("phone tunnel", lambda: _cloudflared(paths, world))
+    finally:
+        vault.close()
 
 
 async def _look(paths: AppPaths, settings: Settings, world: Outside) -> list[Check]:

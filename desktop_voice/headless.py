@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from desktop_voice.core.bus import EventBus
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from desktop_voice.server.phone_service import PhoneService
     from desktop_voice.speech.engine_room import EngineRoom
     from desktop_voice.storage.settings_file import SettingsFile
+    from desktop_voice.system.vault_control import VaultService
 
 _ENDINGS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Ctrl+C, the end of the process, and a terminal that is closed: the number is given back first."""
@@ -42,12 +44,18 @@ class Headless:
     brain: Brain
 
 
-def with_engines(show: Show, run: Callable[[Headless], Coroutine[Any, Any, None]]) -> None:
+def with_engines(
+    show: Show,
+    run: Callable[[Headless], Coroutine[Any, Any, None]],
+    key_source: Callable[[str], str] | None = None,
+) -> None:
     """Load the engines, run ``run``, and take everything down again; blocks.
 
     Args:
         show: Gets every event, problems of the start among them.
         run: What is done meanwhile.
+        key_source: Returns the model's key by the name of its environment variable; without it
+            the vault counts that needs no question.
     """
     from desktop_voice.agent.alarms import Alarms
     from desktop_voice.agent.brain import Brain
@@ -78,7 +86,7 @@ def with_engines(show: Show, run: Callable[[Headless], Coroutine[Any, Any, None]
             settings.model,
             clock=clock,
             alarms=Alarms(paths.talk_alarms_file, clock=clock),
-            key_source=stored_key,
+            key_source=key_source or cache(stored_key),
         )
         try:
             engines, _warm = await asyncio.gather(room.load(settings, None), brain.warm_up())
@@ -94,19 +102,21 @@ def with_engines(show: Show, run: Callable[[Headless], Coroutine[Any, Any, None]
 
 
 def with_phone(
-    show: Show, run: Callable[[PhoneService, asyncio.Event], Coroutine[Any, Any, None]]
+    show: Show,
+    run: Callable[[PhoneService, asyncio.Event], Coroutine[Any, Any, None]],
+    vault: VaultService,
 ) -> None:
     """Serve the phone as the app would, for as long as ``run`` takes; blocks.
 
     Args:
         show: As for :func:`with_engines`.
         run: Gets the phone, and an event that is set when the user, or the system, wants an end.
+        vault: Where the keys come from.
     """
     from desktop_voice.core.clock import SystemClock
     from desktop_voice.server.outside import outside
     from desktop_voice.server.phone_service import PhoneService
     from desktop_voice.storage.paths import app_paths
-    from desktop_voice.storage.vault_secrets import stored_key
 
     async def serve(parts: Headless) -> None:
         paths = app_paths()
@@ -117,7 +127,7 @@ def with_phone(
             database=paths.calls_file,
             room=parts.room,
             brain=parts.brain,
-            outside=outside(lambda name: stored_key(name.upper()), os.environ),
+            outside=outside(vault.key, os.environ),
             local_api_file=paths.local_api_file,
             numbers_file=paths.numbers_file,
             programs=paths.cache,
@@ -144,4 +154,4 @@ def with_phone(
             # A terminal that is gone keeps no number from being given back.
             show(event)
 
-    with_engines(show_if_possible, serve)
+    with_engines(show_if_possible, serve, vault.variable)

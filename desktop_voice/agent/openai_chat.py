@@ -34,8 +34,9 @@ class OpenAIChatModel:
     Args:
         base_url: The endpoint, such as ``http://127.0.0.1:11434/v1``.
         model: The model's name as the server lists it.
-        api_key: The key, an empty string, or what fetches it, in a worker thread. It is not sent
-            in the clear beyond this machine: only over https or to a loopback address.
+        api_key: The key, an empty string, or what fetches it, in a worker thread before every
+            request, since a vault may be opened meanwhile. It is not sent in the clear beyond this
+            machine: only over https or to a loopback address.
     """
 
     def __init__(self, base_url: str, model: str, api_key: str | Callable[[], str] = "") -> None:
@@ -141,11 +142,10 @@ class OpenAIChatModel:
     def _make_client(self) -> AsyncOpenAI:
         import openai
 
-        api_key = self._api_key
         timeout = openai.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         return openai.AsyncOpenAI(
             base_url=self._base_url,
-            api_key=(api_key() if callable(api_key) else api_key) or "none",
+            api_key=self._fetch_key,
             max_retries=0,
             timeout=timeout,
             http_client=openai.DefaultAsyncHttpxClient(
@@ -154,6 +154,10 @@ class OpenAIChatModel:
                 trust_env=not self._is_loopback,
             ),
         )
+
+    async def _fetch_key(self) -> str:
+        key = self._api_key
+        return (await asyncio.to_thread(key) if callable(key) else key) or "none"
 
 
 async def _drain(chunks: AsyncIterator[object]) -> None:

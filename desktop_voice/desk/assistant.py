@@ -38,6 +38,12 @@ class DeskAssistant:
 
     ``run`` and ``close`` belong to the media loop; everything else may be called from any thread.
     Commands that come before the engines are loaded are kept and obeyed then.
+
+    Args:
+        make_line: Makes another line than the desk's devices.
+        needs_wake: Whether it waits for the wake word.
+        key_source: Returns the model's key by the name of its environment variable, in a worker
+            thread; without it the vault counts that needs no question.
     """
 
     def __init__(
@@ -49,6 +55,7 @@ class DeskAssistant:
         make_line: Callable[[], Line] | None = None,
         *,
         needs_wake: bool = True,
+        key_source: Callable[[str], str] | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
@@ -56,6 +63,7 @@ class DeskAssistant:
         self._alarms_file = alarms_file
         self._make_line = make_line
         self._needs_wake = needs_wake
+        self._key_source = key_source
         self._media_loop: asyncio.AbstractEventLoop | None = None
         self._desk: Desk | None = None
         self._is_ready = False
@@ -83,6 +91,7 @@ class DeskAssistant:
             self._alarms_file,
             line,
             needs_wake=self._needs_wake,
+            key_source=self._key_source,
         )
         await self._desk.run(self._obey_pending)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import aclosing
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import structlog
 
 from desktop_voice.agent.alarms import Alarm, Alarms
-from desktop_voice.agent.brain import Brain
+from desktop_voice.agent.brain import Brain, KeySource
 from desktop_voice.agent.discovery import find_local_models
 from desktop_voice.agent.history import History
 from desktop_voice.agent.intents.timers import announcement
@@ -71,6 +72,7 @@ class Desk:
         line: Line,
         *,
         needs_wake: bool,
+        key_source: KeySource | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
@@ -81,7 +83,12 @@ class Desk:
         self._alarms = Alarms(alarms_file, clock=clock)
         self.manner = DESK
         """How the owner is answered; another one holds from the next turn on."""
-        self.brain = Brain(settings.model, clock=clock, alarms=self._alarms, key_source=stored_key)
+        self.brain = Brain(
+            settings.model,
+            clock=clock,
+            alarms=self._alarms,
+            key_source=key_source or cache(stored_key),
+        )
         self.phone_setup = SetUpTalk(self.brain.recognise, lambda: self.brain.has_model, clock)
         """Answers before the brain what is about setting the phone up."""
         self.room = EngineRoom()

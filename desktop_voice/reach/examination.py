@@ -13,7 +13,7 @@ from desktop_voice.core.settings import Settings
 from desktop_voice.reach.ground import Ground
 from desktop_voice.reach.keeper import NumberKeeper
 from desktop_voice.telephony.carriers.carrier import Account, AccountState, Carrier, OwnNumber
-from desktop_voice.telephony.carriers.errors import no_number
+from desktop_voice.telephony.own_numbers import choose_number
 
 _CLOCK_WARNING_S = 60.0
 _CLOCK_MOST_S = 240.0
@@ -137,9 +137,8 @@ class Examination:
     async def _number(self, carrier: Carrier) -> OwnNumber | None:
         self._begin(Hop.NUMBER)
         try:
-            number = choose_number(
-                await carrier.numbers(), self._ground.settings().phone.number, carrier
-            )
+            chosen = self._ground.settings().phone.number
+            number = choose_number(await carrier.numbers(), chosen, carrier.name)
         except PhoneError as error:
             fix = Fix.CHOOSE_NUMBER if error.code in ("PHONE-04", "PHONE-03") else Fix.CHECK_AGAIN
             self._fail(Hop.NUMBER, error, fix)
@@ -277,34 +276,6 @@ def fix_of_tunnel(error: PhoneError) -> Fix:
     if error.code == "TUNNEL-07" and "http2" in error.do:
         return Fix.USE_HTTP2
     return _TUNNEL_FIXES.get(error.code, Fix.RESTART_TUNNEL)
-
-
-def choose_number(numbers: list[OwnNumber], chosen: str, carrier: Carrier) -> OwnNumber:
-    """Return the chosen number of the account, or its only one.
-
-    Raises:
-        PhoneError: It has none for voice (``CARRIER-06``), not that one (``PHONE-03``), or several
-            and none is chosen (``PHONE-04``).
-    """
-    voice = [number for number in numbers if number.has_voice]
-    if not voice:
-        raise no_number(carrier.name)
-    if chosen:
-        found = next((number for number in voice if number.number == chosen), None)
-        if found is None:
-            raise PhoneError(
-                "PHONE-03",
-                "The account has no such number.",
-                "Check Settings > Phone > My number against the carrier's list.",
-            )
-        return found
-    if len(voice) > 1:
-        raise PhoneError(
-            "PHONE-04",
-            "The account has several numbers.",
-            "Choose the one to use in Settings > Phone > My number.",
-        )
-    return voice[0]
 
 
 def _clock_off(offset_s: float) -> PhoneError:

@@ -18,7 +18,7 @@ from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.clock import Clock
-from desktop_voice.core.errors import DesktopVoiceError, PhoneError
+from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.phone_settings import CarrierChoice, InboundPolicy
 from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.reach.ground import Ground, cannot_talk
@@ -37,6 +37,7 @@ from desktop_voice.telephony.carriers.carrier import Carrier, Health
 from desktop_voice.telephony.carriers.catalogue import make_carrier
 from desktop_voice.telephony.failures import no_carrier
 from desktop_voice.telephony.manager import CallManager
+from desktop_voice.telephony.own_numbers import choose_number
 from desktop_voice.telephony.reconcile import reconcile
 from desktop_voice.telephony.turn_engine import TurnEngines
 from desktop_voice.tunnel.catalogue import make_tunnel
@@ -308,16 +309,8 @@ class PhoneService:
         carrier = self._carrier
         if carrier is None:
             raise no_carrier()
-        for own in await carrier.numbers():
-            if own.number == number:
-                path = webhook_path(carrier.name)
-                await carrier.set_webhook(own, f"{self._public_base()}{path}")
-                return
-        raise PhoneError(
-            "PHONE-03",
-            "The account has no such number.",
-            "Check Settings > Phone > My number against the carrier's list.",
-        )
+        own = choose_number(await carrier.numbers(), number, carrier.name)
+        await carrier.set_webhook(own, f"{self._public_base()}{webhook_path(carrier.name)}")
 
     def set_public_base(self, base: str) -> None:
         """Answer for ``base`` from now on: what the settings or the tunnel say."""

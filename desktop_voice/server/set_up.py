@@ -16,7 +16,8 @@ from desktop_voice.core.reach import Fix, Hop, NumberChoice, Reach, ReachState, 
 from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.reach.wish import changes_for
 from desktop_voice.telephony.carriers.credentials import SECRET_NAMES
-from desktop_voice.telephony.carriers.errors import GOVERNED_ELSEWHERE, no_number
+from desktop_voice.telephony.carriers.errors import GOVERNED_ELSEWHERE
+from desktop_voice.telephony.own_numbers import voice_numbers
 
 if TYPE_CHECKING:
     from desktop_voice.server.phone_service import PhoneService
@@ -98,11 +99,9 @@ class SetUp:
         """
         account = await self._phone.account(carrier)
         try:
-            voice = [one for one in await account.numbers() if one.has_voice]
+            voice = voice_numbers(await account.numbers(), carrier)
         finally:
             await account.close()
-        if not voice:
-            raise no_number(carrier)
         return [NumberChoice(one.number, one.label) for one in voice]
 
     def change(self, section: str, field: str, value: object) -> None:

@@ -50,6 +50,7 @@ class VaultService:
         on_change: Called in the vault's thread when other values are to be had than before.
         cost: What a guess at a new passphrase costs.
         keyring_limit_s: How long the keyring may take.
+        vault: The vault of that file if somebody has opened it, who leaves it alone from now on.
     """
 
     def __init__(
@@ -60,13 +61,14 @@ class VaultService:
         on_change: Callable[[], None] | None = None,
         cost: KdfCost | None = None,
         keyring_limit_s: float = KEYRING_LIMIT_S,
+        vault: Vault | None = None,
     ) -> None:
         self._path = path
         self._find_keyring = find_keyring
         self._on_change = on_change or (lambda: None)
         self._cost = cost
         self._limit_s = keyring_limit_s
-        self._vault_in_use: Vault | None = None
+        self._vault_in_use = vault
         self._has_keyring = False
         self._is_locked_by_user = False
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -166,21 +168,11 @@ class VaultService:
 
     # --- for the parts that need a key ---
 
-    def secret(self, name: str) -> str:
+    def key(self, name: str) -> str:
         """Return the value of ``name``: the vault's, else the environment's, else nothing.
 
         Blocks while the vault is busy, so never call it in the main thread or on a loop. What is
         wrong with the vault is logged, and the environment used.
-        """
-
-        def find() -> str:
-            found = find_secret(name, self._entries(), os.environ)
-            return found[0] if found is not None else ""
-
-        return self._submit(find).result(_SECRET_WAIT_S)
-
-    def key(self, name: str) -> str:
-        """Return the same as :meth:`secret`, for those who ask the user to act when it is missing.
 
         Raises:
             VaultError: There is none, because the vault is locked (``VAULT-01``).
@@ -193,6 +185,18 @@ class VaultService:
                     "VAULT-01", "The vault is locked, and the keys are in it.", "Unlock it."
                 )
             return found[0] if found is not None else ""
+
+        return self._submit(find).result(_SECRET_WAIT_S)
+
+    def variable(self, name: str) -> str:
+        """Return what an environment variable stands for: the vault's entry, else its own value.
+
+        Blocks as :meth:`key`, and takes a locked vault for an empty one.
+        """
+
+        def find() -> str:
+            found = find_secret(name.lower(), self._entries(), {})
+            return found[0] if found is not None else os.environ.get(name, "")
 
         return self._submit(find).result(_SECRET_WAIT_S)
 

@@ -24,6 +24,7 @@ from desktop_voice.core.settings import Settings
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import Carrier, OwnNumber
 from desktop_voice.telephony.outbound_policy import check_order
+from desktop_voice.telephony.own_numbers import choose_number
 from desktop_voice.telephony.phrases import opening
 
 _log = structlog.get_logger()
@@ -114,30 +115,16 @@ class Orders:
         chosen = self._settings().phone.number
         if not self._own_numbers:
             try:
-                await self._look_up(carrier)
+                self._own_numbers = tuple(await carrier.numbers())
             except PhoneError as error:
                 if not chosen:
                     raise
                 # The call may be placed; only that the other numbers are our own is not known.
                 _log.warning("own numbers not known", code=error.code)
         if chosen:
+            # It may be no number of the account: one that the carrier has verified will do.
             return chosen
-        if len(self._own_numbers) > 1:
-            raise PhoneError(
-                "PHONE-04",
-                "The account has several numbers.",
-                "Choose the one to call from in Settings > Phone > My number.",
-            )
-        if not self._own_numbers:
-            raise PhoneError(
-                "PHONE-03",
-                "The account has no number that can make calls.",
-                "Buy a number with voice at the carrier, then try again.",
-            )
-        return self._own_numbers[0].number
-
-    async def _look_up(self, carrier: Carrier) -> None:
-        self._own_numbers = tuple(number for number in await carrier.numbers() if number.has_voice)
+        return choose_number(self._own_numbers, "", carrier.name).number
 
 
 def planned_call(order: CallOrder, approval_id: str) -> Call:

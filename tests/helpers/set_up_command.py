@@ -94,8 +94,9 @@ async def set_up_command(
     rehearsal: RehearsalProcess,
     keys: Mapping[str, str],
     *arguments: str,
+    stdin: bytes = b"",
 ) -> AsyncIterator[SetUpCommand]:
-    """Run the command, and end it whatever comes."""
+    """Run the command with ``stdin``, and end it whatever comes."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -104,7 +105,7 @@ async def set_up_command(
         "phone",
         "--json",
         *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environment(home, rehearsal, keys),
@@ -112,6 +113,9 @@ async def set_up_command(
     )
     command = SetUpCommand(process, time.monotonic())
     reading = asyncio.create_task(command.read())
+    assert process.stdin is not None
+    process.stdin.write(stdin)
+    process.stdin.close()
     assert process.stderr is not None
     erring = asyncio.create_task(process.stderr.read())
     try:

@@ -13,7 +13,9 @@ import pytest
 
 from desktop_voice.core.reach import Hop
 from desktop_voice.rehearsal.process import RehearsalProcess
+from desktop_voice.storage.vault import Vault
 from tests.helpers.set_up_command import CALLER, environment, set_up_command
+from tests.helpers.vault import PASSPHRASE
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -74,3 +76,17 @@ async def test_without_the_app_it_asks_the_carrier(tmp_path: Path) -> None:
         found = await _doctor(tmp_path, rehearsal, wrong)
         assert found["phone log in"]["status"] == "fail"
         assert found["phone log in"]["do"]
+        _lock_keys_up(tmp_path, keys)
+        found = await _doctor(tmp_path, rehearsal, {"python_keyring_backend": _NO_KEYRING})
+        assert found["phone keys"]["what"] == "The vault is locked, and the keys are in it."
+        assert found["phone keys"]["do"]
+
+
+_NO_KEYRING = "keyring.backends.null.Keyring"
+
+
+def _lock_keys_up(home: Path, keys: Mapping[str, str]) -> None:
+    vault = Vault(home / "data" / "vault" / "keys.vault", None)
+    vault.create(PASSPHRASE)
+    for name, value in keys.items():
+        vault.set(name, value)

@@ -26,6 +26,7 @@ from desktop_voice.storage.vault_keyring import SystemKeyring
 from desktop_voice.storage.vault_secrets import stored_key
 from desktop_voice.system.logs import configure_logs, install_exception_hooks
 from tests.helpers.model_server import Mode, model_server
+from tests.helpers.terminal import at_a_terminal
 from tests.helpers.vault import PASSPHRASE, MemoryBackend
 from tests.helpers.virtual_clock import VirtualClock
 
@@ -150,8 +151,8 @@ def test_an_export_is_taken_over_elsewhere(
 
 @pytest.mark.usefixtures("home")
 def test_at_a_terminal_everything_is_asked_for_and_nothing_is_shown() -> None:
-    said = _at_a_terminal(
-        ["set", "openai_api_key"],
+    said, _ = at_a_terminal(
+        ["vault", "set", "openai_api_key"],
         [
             ("New passphrase: ", PASSPHRASE),
             ("New passphrase again: ", PASSPHRASE),
@@ -159,8 +160,8 @@ def test_at_a_terminal_everything_is_asked_for_and_nothing_is_shown() -> None:
         ],
     )
     assert "openai_api_key is in the vault." in said
-    said += _at_a_terminal(
-        ["set", "openai_api_key"],
+    more, _ = at_a_terminal(
+        ["vault", "set", "openai_api_key"],
         [
             ("Passphrase or recovery key: ", "a wrong passphrase"),
             ("Passphrase or recovery key: ", PASSPHRASE),
@@ -168,36 +169,10 @@ def test_at_a_terminal_everything_is_asked_for_and_nothing_is_shown() -> None:
             ("Replace the present value of openai_api_key? [y/N] ", "n"),
         ],
     )
+    said += more
     assert "openai_api_key stays as it was." in said
     assert "neither the vault's passphrase nor" in said
     assert not any(word in said for word in (SECRET, PASSPHRASE, "a second value"))
-
-
-def _at_a_terminal(arguments: list[str], dialogue: list[tuple[str, str]]) -> str:
-    """Answer each question when it is asked; return all that the terminal showed."""
-    master, slave = os.openpty()
-    command = ["setsid", "--ctty", "--wait", sys.executable, "-m", "desktop_voice", "vault"]
-    with subprocess.Popen([*command, *arguments], stdin=slave, stdout=slave, stderr=slave) as run:
-        os.close(slave)
-        shown = ""
-        for question, answer in dialogue:
-            asked = ""
-            while question not in asked:
-                asked += _read_terminal(master)
-            shown += asked
-            os.write(master, f"{answer}\n".encode())
-        while text := _read_terminal(master):
-            shown += text
-        os.close(master)
-        run.wait()
-    return shown
-
-
-def _read_terminal(master: int) -> str:
-    try:
-        return os.read(master, 4096).decode()
-    except OSError:
-        return ""
 
 
 # --- secrets stay where they are ---

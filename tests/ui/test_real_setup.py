@@ -78,7 +78,7 @@ class Served:
             database=self.folder / "calls.db",
             room=room,
             brain=brain,
-            outside=outside(self.vault.secret, {VARIABLE: str(self.world.card.world)}),
+            outside=outside(self.vault.key, {VARIABLE: str(self.world.card.world)}),
             numbers_file=self.folder / "numbers.json",
             programs=self.folder / "programs",
         )

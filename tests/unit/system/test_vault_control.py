@@ -74,9 +74,9 @@ def test_a_vault_is_made_filled_and_read(
     status = got(service.set("twilio_auth_token", "one"))
     assert (status.exists, status.is_open, status.has_passphrase) == (True, True, True)
     assert source(status, "twilio_auth_token") == "vault"
-    assert service.secret("twilio_auth_token") == "one"
+    assert service.key("twilio_auth_token") == "one"
     got(service.set("twilio_auth_token", "two"))
-    assert service.secret("twilio_auth_token") == "two"
+    assert service.key("twilio_auth_token") == "two"
     assert source(got(service.remove("twilio_auth_token")), "twilio_auth_token") == ""
     assert set(changes) == {"vault"}
     assert len(changes) == 4
@@ -95,13 +95,33 @@ def test_the_environment_stands_in_for_what_the_vault_lacks(
 ) -> None:
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "from outside")
     assert source(got(service.status()), "twilio_auth_token") == "environment"
-    assert service.secret("twilio_auth_token") == "from outside"
+    assert service.key("twilio_auth_token") == "from outside"
     got(service.create(PASSPHRASE))
     got(service.set("twilio_auth_token", "from inside"))
-    assert service.secret("twilio_auth_token") == "from inside"
+    assert service.key("twilio_auth_token") == "from inside"
     got(service.lock())
-    assert service.secret("twilio_auth_token") == "from outside"
-    assert service.secret("never_heard_of") == ""
+    assert service.key("twilio_auth_token") == "from outside"
+
+
+def test_a_variable_stands_for_the_vaults_entry_of_that_name(
+    service: VaultService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("My_Model_Key", "from outside")
+    assert service.variable("My_Model_Key") == "from outside"
+    got(service.create(PASSPHRASE))
+    got(service.set("my_model_key", "from inside"))
+    assert service.variable("My_Model_Key") == "from inside"
+    got(service.lock())
+    assert service.variable("My_Model_Key") == "from outside"
+
+
+def test_a_vault_that_was_opened_elsewhere_is_used_as_it_is(path: Path) -> None:
+    vault = Vault(path, None, SMALL)
+    vault.create(PASSPHRASE)
+    vault.set("plivo_auth_id", "one")
+    service = VaultService(path, find_keyring=lambda: None, vault=vault)
+    assert service.key("plivo_auth_id") == "one"
+    service.close()
 
 
 def test_a_locked_vault_is_told_to_those_who_need_a_key(service: VaultService) -> None:
@@ -113,7 +133,7 @@ def test_a_locked_vault_is_told_to_those_who_need_a_key(service: VaultService) -
     with pytest.raises(VaultError) as locked:
         service.key("plivo_auth_id")
     assert locked.value.code == "VAULT-01"
-    assert service.secret("plivo_auth_id") == ""
+    assert service.variable("PLIVO_AUTH_ID") == ""
 
 
 def test_the_keyring_opens_it_at_the_next_start_until_it_is_locked(
@@ -126,7 +146,7 @@ def test_the_keyring_opens_it_at_the_next_start_until_it_is_locked(
     assert got(service.unlock(PASSPHRASE, remember=True)).uses_keyring
     later = VaultService(path, find_keyring=lambda: keyring, cost=SMALL)
     assert got(later.status()).is_open
-    assert later.secret("openai_api_key") == "k"
+    assert later.key("openai_api_key") == "k"
     got(service.lock())
     last = VaultService(path, find_keyring=lambda: keyring, cost=SMALL)
     assert not got(last.status()).is_open
@@ -166,7 +186,7 @@ def test_a_damaged_vault_fails_its_question_and_nothing_else(
     with pytest.raises(VaultError) as caught:
         got(service.status())
     assert caught.value.code == "VAULT-02"
-    assert service.secret("openai_api_key") == "from outside"
+    assert service.key("openai_api_key") == "from outside"
 
 
 def test_a_keyring_that_never_answers_holds_up_nobody(path: Path) -> None:

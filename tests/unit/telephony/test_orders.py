@@ -98,8 +98,8 @@ async def test_a_pipeline_that_cannot_be_had_steps_down(
 @pytest.mark.parametrize(
     ("own", "code"),
     [
-        ((), "PHONE-03"),
-        ((OwnNumber(MY_NUMBER, False, "PN1"),), "PHONE-03"),
+        ((), "CARRIER-06"),
+        ((OwnNumber(MY_NUMBER, False, "PN1"),), "CARRIER-06"),
         ((OwnNumber(MY_NUMBER, True, "1"), OwnNumber("+14155550101", True, "2")), "PHONE-04"),
     ],
 )
