@@ -95,10 +95,12 @@ class TelnyxRest:
 
     def _is_blameless(self, request: web.Request, refusal: TelnyxRefusalError) -> bool:
         """Whether an app that does everything right may be refused so."""
-        # The call may have ended while this was on its way; a mailbox has to be asked for.
+        # The call may have ended while this was on its way; a mailbox has to be asked for; a
+        # command that does nothing is how one asks whether a call is answered.
+        is_question = refusal.code == "90034" and request.path.endswith("/gather_stop")
         is_mailbox = request.method == "GET" and request.path.endswith("/voicemail")
         is_out_of_use = not self._account.standing.carries_calls
-        return refusal.code == "90018" or is_mailbox or is_out_of_use
+        return refusal.code == "90018" or is_question or is_mailbox or is_out_of_use
 
     def _check_standing(self) -> None:
         state = self._account.standing.state

@@ -185,6 +185,7 @@ async def test_gathering_is_stopped_only_on_an_answered_call(
     await rehearsal.far_end(CALLEE, ring_ms=500)
     ref = await telnyx.dial()
     assert await telnyx.act(ref, "gather_stop") == "90034"
+    assert violations(rehearsal) == [], "to ask is no mistake"
     await telnyx.event("call.answered")
     assert await telnyx.act(ref, "gather_stop") == "ok"
     await telnyx.act(ref, "gather_using_speak", payload="Your code?", voice=VOICE)
