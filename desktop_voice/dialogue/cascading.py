@@ -303,8 +303,8 @@ class CascadingPipeline:
         whole = self._whole(text)
         if judge_overlap(whole, self._began_under, ()) is Overlap.ECHO:
             whole = ""
-        self._forget_utterance()
         if not whole:
+            self._forget_utterance()
             self._bus.publish(ev.PartialTranscript(self._line.id, ""))
             self._observer.on_trigger(Trigger.NOTHING_SAID)
             return
@@ -315,6 +315,8 @@ class CascadingPipeline:
         self._respond(whole, "voice", Heard(waited_ms, stt_ms))
 
     def _forget_utterance(self) -> None:
+        if self._unanswered:
+            self._words.withdrawn()
         self._unanswered = ""
         self._began_under = ""
 
@@ -370,7 +372,6 @@ class CascadingPipeline:
         if self._reply is not None:
             self._answer_later(self._reply, text, "dtmf")
             return
-        self._forget_utterance()
         self._observer.on_trigger(Trigger.SPEECH_STARTED)
         self._observer.on_trigger(Trigger.TURN_ENDED)
         self._respond(text, "dtmf", None)
@@ -378,7 +379,6 @@ class CascadingPipeline:
     def _withdraw(self, reply: SpokenReply) -> None:
         """The speaker went on before the reply began: both parts are one turn."""
         self._unanswered = reply.said
-        self._words.withdrawn()
         self._history.remove_last_user()
         self._abandon(reply)
         self._bus.publish(ev.SpeechStarted(self._line.id))
@@ -389,6 +389,7 @@ class CascadingPipeline:
     def _respond(self, text: str, source: TurnSource, heard: Heard | None) -> None:
         if self._reply is not None:
             self._end_reply(self._reply)
+        self._forget_utterance()
         turn = self._words.taken(text)
         self._bus.publish(ev.UserTurn(self._line.id, turn, source))
         self._history.add_user(turn)

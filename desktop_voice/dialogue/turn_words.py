@@ -20,7 +20,7 @@ class TurnWords(Protocol):
         """Return what a turn's words are; its answer is asked for next."""
 
     def withdrawn(self) -> None:
-        """The speaker went on: the turn last taken is only the beginning of the next one."""
+        """The turn last taken was none: only the beginning of one, or dropped unanswered."""
 
 
 class MaskedWords:

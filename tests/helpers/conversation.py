@@ -19,6 +19,7 @@ from desktop_voice.dialogue.cascading import CascadingPipeline
 from desktop_voice.dialogue.ear import Ear
 from desktop_voice.dialogue.interruption import InterruptionPolicy
 from desktop_voice.dialogue.mouth import Mouth
+from desktop_voice.dialogue.turn_words import TurnWords
 from desktop_voice.speech.worker import EngineWorker
 from tests.helpers.dialogue import (
     Events,
@@ -84,6 +85,7 @@ async def talk(
     tts: ToneTts | None = None,
     has_voice: bool = True,
     policy: InterruptionPolicy | None = None,
+    words: TurnWords | None = None,
 ) -> AsyncIterator[Talk]:
     bus = EventBus()
     line, stt, brain = ScriptLine(is_paced=is_paced), ScriptedStt(), ScriptedBrain(replies or {})
@@ -105,7 +107,7 @@ async def talk(
 
     events = Events(bus)
     pipeline = CascadingPipeline(
-        line, ear, mouth, cast(Brain, brain), bus, Observer(), turns, policy=policy
+        line, ear, mouth, cast(Brain, brain), bus, Observer(), turns, policy=policy, words=words
     )
 
     async def read() -> None:

@@ -75,12 +75,13 @@ def let_call(tell: Tell, setup: PhoneSetUp, callers: Callers) -> None:
     tell(Say("The number is on the list now." if is_more else telling.POLICY_SET[policy]))
 
 
-def put_back(setup: PhoneSetUp, inbound: InboundSettings) -> None:
-    """Let those call who could before."""
-    if setup.settings.inbound.policy is not inbound.policy:
-        setup.change("inbound", "policy", inbound.policy)
-    if setup.settings.inbound.allow_from != inbound.allow_from:
-        setup.change("inbound", "allow_from", inbound.allow_from)
+def put_back(setup: PhoneSetUp, before: InboundSettings, changed: InboundSettings) -> None:
+    """Undo what a turn has ``changed``; what the owner has chosen since then stays."""
+    now = setup.settings.inbound
+    if before.policy is not changed.policy is now.policy:
+        setup.change("inbound", "policy", before.policy)
+    if list(before.allow_from) != list(changed.allow_from) == list(now.allow_from):
+        setup.change("inbound", "allow_from", before.allow_from)
 
 
 async def check(tell: Tell, setup: PhoneSetUp) -> None:

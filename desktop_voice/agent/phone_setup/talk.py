@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from desktop_voice.agent.intents.phone_setup import CallersKind
+from desktop_voice.agent.intents.phone_setup import Callers, CallersKind
 from desktop_voice.agent.intents.recogniser import IntentMatch
 from desktop_voice.agent.phone_setup import commands, questions, telling
 from desktop_voice.agent.phone_setup.answers import Answer, read_answer
@@ -74,7 +74,7 @@ class SetUpTalk:
         self._guide: Guide | None = None
         self._found = Found("")
         self._before = GuideState(), InboundSettings()
-        self._is_withdrawn = False
+        self._turn: _Turn | None = None
         self._touched_s = clock.monotonic()
 
     def use(self, setup: PhoneSetUp) -> None:
@@ -91,22 +91,24 @@ class SetUpTalk:
     def taken(self, text: str) -> str:
         """Return the words of a turn without keys; they are kept for the answer to it."""
         if self._guide is not None and self._setup is not None:
-            if self._is_withdrawn:
-                # A “yes” that turns out to be “yes, but” must not have let anybody in.
-                self._guide.state, inbound = self._before
-                commands.put_back(self._setup, inbound)
             self._forget_what_is_old(self._guide)
             self._before = self._guide.state, self._setup.settings.inbound
-        self._is_withdrawn = False
+        self._turn = None
         self._found = find_secrets(text, self._asked_for)
         return self._found.masked_text
 
     def withdrawn(self) -> None:
-        """The speaker went on: the turn last taken is only the beginning of the next one.
+        """The turn last taken was none: only the beginning of one, or dropped unanswered.
 
         What it changed of who may call is put back; keys stay in the vault.
         """
-        self._is_withdrawn = True
+        turn, self._turn = self._turn, None
+        if turn is None or self._guide is None or self._setup is None:
+            return
+        # A “yes” that turns out to be “yes, but” must not have let anybody in.
+        state, inbound = self._before
+        commands.put_back(self._setup, inbound, turn.changed(inbound))
+        self._guide.state = state
 
     @property
     def _asked_for(self) -> str | None:
@@ -139,6 +141,7 @@ class SetUpTalk:
             guide.state = replace(guide.state, callers=None)
             return otherwise()
         turn = _Turn(text, found, match, setup, guide, self._recognise, self._has_model, otherwise)
+        self._turn = turn
         return told(turn.answer)
 
     def _command(self, text: str) -> IntentMatch | None:
@@ -176,6 +179,15 @@ class _Turn:
         self._recognise = recognise
         self._has_model = has_model
         self._otherwise = otherwise
+        self._inbound: InboundSettings | None = None
+
+    def changed(self, inbound: InboundSettings) -> InboundSettings:
+        """Return what this turn has made of ``inbound``, or is about to make of it."""
+        state = self._guide.state
+        if self._inbound is not None or state.step not in (Step.RUN, Step.DONE):
+            return self._inbound or inbound
+        wish = {"policy": state.draft.policy, "allow_from": state.draft.allow_from}
+        return inbound.model_copy(update={k: v for k, v in wish.items() if v is not None})
 
     async def answer(self, tell: Tell) -> None:
         """Tell the reply."""
@@ -243,10 +255,14 @@ class _Turn:
             return True
         guide.state = replace(guide.state, callers=None)
         if is_right:
-            commands.let_call(tell, self._setup, callers)
+            self._let_call(tell, callers)
         else:
             tell(Say(UNDONE))
         return True
+
+    def _let_call(self, tell: Tell, callers: Callers) -> None:
+        commands.let_call(tell, self._setup, callers)
+        self._inbound = self._setup.settings.inbound
 
     # --- outside of a guided set-up ---
 
@@ -265,7 +281,7 @@ class _Turn:
         elif match.name == "phone.use_tunnel":
             commands.use_tunnel(tell, setup, answer)
         elif answer.callers is not None and answer.callers.kind is CallersKind.NOBODY:
-            commands.let_call(tell, setup, answer.callers)
+            self._let_call(tell, answer.callers)
         elif answer.callers is not None:
             # Whoever more may call, or whose number it is, is read back first.
             guide.state = replace(guide.state, callers=answer.callers)

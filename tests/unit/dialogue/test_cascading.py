@@ -19,6 +19,7 @@ from desktop_voice.core import events as ev
 from desktop_voice.core.errors import EngineError, ModelError
 from desktop_voice.core.settings import Interruption
 from desktop_voice.core.states import Trigger
+from desktop_voice.dialogue.turn_words import MaskedWords
 from tests.helpers.conversation import LONG, WORDS, talk
 from tests.helpers.dialogue import (
     ToneTts,
@@ -145,6 +146,47 @@ async def test_a_turn_that_was_given_up_is_no_part_of_a_later_one() -> None:
         await t.ask("how are you")
         await t.events.until(lambda: len(t.user_turns) == 2)
         assert t.user_turns[-1] == "how are you"
+
+
+class Fates(MaskedWords):
+    """Notes what became of turns."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+
+    def taken(self, text: str) -> str:
+        self.all.append(text)
+        return super().taken(text)
+
+    def withdrawn(self) -> None:
+        self.all.append("withdrawn")
+
+
+@pytest.mark.parametrize("how", ["goes on", "stops", "types", "says nothing more"])
+async def test_a_turn_that_was_none_is_withdrawn_once_before_the_next(how: str) -> None:
+    fates = Fates()
+    async with talk(is_paced=True, words=fates) as t:
+        t.brain.gate.clear()
+        await t.ask("yes")
+        t.stt.said = "but not today"
+        await t.line.hear(sound(200))
+        assert fates.all == ["yes"]
+        match how:
+            case "goes on":
+                await t.line.hear(sound(400), quiet(800))
+                after = ["yes but not today"]
+            case "stops":
+                t.pipeline.stop_listening()
+                after = []
+            case "types":
+                t.pipeline.respond("hello", "keyboard")
+                after = ["hello"]
+            case _:
+                t.stt.said = ""
+                await t.line.hear(quiet(800))
+                after = ["yes"]
+        await t.events.until(lambda: len(fates.all) == 2 + len(after))
+        assert fates.all == ["yes", "withdrawn", *after]
 
 
 async def test_a_stop_word_ends_the_reply() -> None:

@@ -662,6 +662,39 @@ async def test_a_yes_that_goes_on_lets_nobody_in() -> None:
     assert policy(talk) == (InboundPolicy.ALLOWLIST, [BERLIN])
 
 
+async def test_a_yes_that_was_dropped_lets_nobody_in_either() -> None:
+    talk = with_policy(InboundPolicy.ALLOWLIST, BERLIN)
+    await talk.say_all("Only accept calls from +15559876543", "yes")
+    talk.talk.withdrawn()
+    assert policy(talk) == (InboundPolicy.ALLOWLIST, [BERLIN])
+    # The question still stands, as if nothing had been answered.
+    await talk.say("yes")
+    assert policy(talk) == (InboundPolicy.ALLOWLIST, [CALLER])
+
+
+async def test_what_the_window_has_changed_since_stays() -> None:
+    talk = with_policy(InboundPolicy.OPEN)
+    assert talk.phone is not None
+    await talk.say("what time is it")
+    talk.phone.change("inbound", "policy", InboundPolicy.DISABLED)
+    talk.talk.withdrawn()
+    await talk.say("what time is it")
+    assert policy(talk)[0] is InboundPolicy.DISABLED
+    await talk.say_all("Accept calls from anyone", "yes")
+    talk.phone.change("inbound", "policy", InboundPolicy.ALLOWLIST)
+    talk.talk.withdrawn()
+    assert policy(talk)[0] is InboundPolicy.ALLOWLIST
+
+
+async def test_a_set_up_that_was_cut_lets_nobody_in() -> None:
+    talk = at(Step.POLICY)
+    await talk.say_all(*BEFORE_EACH_STEP[Step.POLICY], "anyone", "yes")
+    assert "works" in await talk.say("skip")
+    assert policy(talk)[0] is InboundPolicy.OPEN
+    talk.talk.withdrawn()
+    assert policy(talk)[0] is InboundPolicy.DISABLED
+
+
 async def test_without_a_phone_nothing_is_kept_and_the_key_is_masked() -> None:
     talk = Conversation(None)
     assert "not kept" in await talk.say(f"My auth token is {TOKEN}")
