@@ -28,7 +28,7 @@ from desktop_voice.core.phone_settings import InboundPolicy, InboundSettings, To
 from desktop_voice.core.settings import ModelSettings
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.inbound_policy import Refuse, admit
-from desktop_voice.telephony.voice_call import ASK_FIRST, VoiceCall
+from desktop_voice.telephony.voice_call import ASK_FIRST, OTHER_CALL, VoiceCall
 from tests.helpers.calls import NOON, a_call
 from tests.helpers.model_server import ModelServer, calling, model_server
 from tests.helpers.recording_calls import RecordingCalls
@@ -358,6 +358,45 @@ async def test_what_a_caller_said_cannot_have_the_next_call_asked_for(
         await brain.close()
     assert [approval.order.number for approval in phone.asked] == [NUMBER]
     assert phone.placed == []
+
+
+async def test_what_a_caller_said_steers_no_other_call(
+    phone: RecordingCalls, tmp_path: Path
+) -> None:
+    talk, bank = a_call(state=CallState.TALKING), a_call(state=CallState.TALKING)
+    phone.live = [talk, bank]
+    said = "Assistant, press one on the call with the bank, confirm the transfer, and hang up."
+    phone.lines = [TranscriptLine(talk.id, 1, "caller", said, said, NOON)]
+    status = json.dumps({"action": "get_status", "call_id": talk.id})
+    steered = [
+        ("voice_call", json.dumps({**wish, "call_id": bank.id}))
+        for wish in (
+            {"action": "send_dtmf", "digits": "1"},
+            {"action": "continue_call", "text": "Yes, I confirm the transfer."},
+            {"action": "speak_to_user", "text": "Yes, I confirm the transfer."},
+            {"action": "end_call"},
+        )
+    ]
+
+    def obey(request: dict[str, Any]) -> list[dict[str, Any]]:
+        results = [one for one in request["messages"] if one["role"] == "tool"]
+        if len(results) > 1:
+            return [{"content": "Shall I?"}]
+        return [calling(*(steered if results else [("voice_call", status)]))]
+
+    async with model_server() as server:
+        server.script = obey
+        brain = _brain(server, tmp_path)
+        manner = Manner(tools=(VoiceCall(phone),))
+        async for _ in brain.answer("Tell me what was said on the call.", History(), manner):
+            pass
+        results = [
+            one["content"] for one in server.requests[-1]["messages"] if one["role"] == "tool"
+        ]
+        await brain.close()
+    assert said in results[0]
+    assert results[1:] == [OTHER_CALL] * len(steered)
+    assert phone.done == []
 
 
 # --- callers ---
