@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from desktop_voice import __version__
+from desktop_voice.cli_callers import add_callers_command
 from desktop_voice.cli_phone import add_phone_commands
 from desktop_voice.cli_setup import add_setup_command
 from desktop_voice.cli_vault import add_vault_command
@@ -19,6 +20,7 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.event_json import event_to_json
 from desktop_voice.core.events import Event
+from desktop_voice.core.numbers import display
 from desktop_voice.core.plain_text import plain
 
 _OWN_LINES = ("desk", "file")
@@ -78,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.set_defaults(run=_run_bench)
 
     add_phone_commands(commands, _make_show)
+    add_callers_command(commands)
     add_setup_command(commands, _make_show)
     add_vault_command(commands)
     return parser
@@ -204,6 +207,19 @@ def print_event(event: Event) -> None:
             print(f"           first audio {first_audio_ms:.0f} ms ({parts})")
         case ev.CallChanged(call=call):
             print(f"Call:      {call.state} {call.reason.text} {plain(call.detail)}".rstrip())
+        case ev.PairingRequested(number=number, code=code):
+            print(f"Pairing:   {display(number)} calls, and is asked for the code", end=" ")
+            print(f"{code[:4]} {code[4:]}.\n           → Give it to whom you know and let in only.")
+        case ev.PairingCodeGiven(call_id=call_id, number=number):
+            print(
+                f"Pairing:   {display(number)} gave the right code, and waits. Type one of these:"
+            )
+            for action in ("let-in", "refuse"):
+                print(f"           → desktop-voice callers {action} {call_id}")
+        case ev.PairingSettled(number=number, is_paired=is_paired):
+            print(f"Pairing:   {display(number)} was {'' if is_paired else 'not '}let in.")
+        case ev.CallerRemoved(number=number):
+            print(f"Pairing:   {display(number)} needs a code from now on.")
         case ev.ErrorRaised(what=what, do=do, code=code):
             print(f"Problem:   {plain(what)}\n           → {plain(do)}  [{code}]", file=sys.stderr)
         case ev.Notice(what=what, do=do):

@@ -34,6 +34,11 @@ _SYMBOLS: Mapping[str, str] = {
     HopState.WAITING: "→",
 }
 _LONGEST_S = 1200.0
+_NOBODY_MAY_CALL = "REACH-22"
+_BUT_REFUSES = (
+    ", but every caller is refused.\n"
+    "  → Say who may call: --allow NUMBER, or --policy pairing to ask new callers for a code."
+)
 
 
 def add_setup_command(
@@ -107,7 +112,8 @@ class _Printed:
             self.write(json.dumps({key: reach[key] for key in ("type", "state", "base", "number")}))
         elif reach["state"] == ReachState.READY:
             number = f" {display(reach['number'])}" if reach["number"] else ""
-            self.write(f"\nYour number{number} works.")
+            refuses = any(hop["code"] == _NOBODY_MAY_CALL for hop in reach["hops"])
+            self.write(f"\nYour number{number} works{_BUT_REFUSES if refuses else '.'}")
         else:
             self.write("\nCallers cannot get through yet: see what is marked with ✗.")
         return 0 if reach["state"] == ReachState.READY else 1
@@ -214,15 +220,11 @@ def _alone(options: argparse.Namespace, printed: _Printed) -> int:
 async def _work(set_up: SetUp, options: argparse.Namespace) -> Reach:
     if options.check:
         return await set_up.check()
-    policy = InboundPolicy(options.policy) if options.policy else None
-    if policy is None and not options.allow:
-        # The code that callers would be asked for is shown in the window alone.
-        policy = set_up.settings.inbound.policy
     wish = SetUpWish(
         CarrierName(options.carrier),
         number=options.number,
         tunnel=TunnelChoice(options.tunnel) if options.tunnel else None,
-        policy=policy,
+        policy=InboundPolicy(options.policy) if options.policy else None,
         allow_from=tuple(options.allow) if options.allow else None,
         greeting=options.greeting,
         takes_over=options.take_over,

@@ -47,6 +47,14 @@ def event_to_json(event: ev.Event) -> JsonObject | None:
                 "pipeline": str(call.pipeline),
                 "detail": call.detail,
             }
+        case ev.PairingRequested(call_id=call_id, number=number, code=code):
+            return {**_pairing(call_id, number, "asked"), "code": code}
+        case ev.PairingCodeGiven(call_id=call_id, number=number):
+            return _pairing(call_id, number, "code_given")
+        case ev.PairingSettled(call_id=call_id, number=number, is_paired=is_paired):
+            return _pairing(call_id, number, "let_in" if is_paired else "refused")
+        case ev.CallerRemoved(number=number):
+            return {"type": "caller_removed", "number": number}
         case ev.ErrorRaised(code=code, what=what, do=do, retryable=retryable):
             return {"type": "error", "code": code, "what": what, "do": do, "retryable": retryable}
         case ev.Notice(what=what, do=do):
@@ -56,3 +64,7 @@ def event_to_json(event: ev.Event) -> JsonObject | None:
         case ev.StateChanged(state=state, muted=muted):
             return {"type": "state", "state": str(state), "muted": muted}
     return None
+
+
+def _pairing(call_id: str, number: str, state: str) -> JsonObject:
+    return {"type": "pairing", "call_id": call_id, "number": number, "state": state}

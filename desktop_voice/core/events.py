@@ -186,6 +186,13 @@ class PairingSettled(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CallerRemoved(Event):
+    """A number that was let in once needs a code again."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneStatusChanged(Event):
     """Whether calls can be made and taken, in words; ``is_reachable`` is about incoming ones."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from desktop_voice.core.approvals import Approval
+from desktop_voice.core.callers import PairedCaller, WaitingCaller
 from desktop_voice.core.calls import Call, CallMode, CarrierName, TranscriptLine
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
@@ -234,6 +235,22 @@ class CallActions(Protocol):
         """Return calls, newest first, whose number or transcript has ``words``; page by id."""
 
 
+class CallerActions(Protocol):
+    """The user's word on unknown callers, on the media loop; never within reach of a tool."""
+
+    def waiting(self) -> list[WaitingCaller]:
+        """Return who is asked for a code or gave it, the longest waiting first."""
+
+    async def paired(self) -> list[PairedCaller]:
+        """Return who was let in, the newest first."""
+
+    async def settle(self, call_id: str, let_in: bool) -> None:
+        """Let a caller in who gave the right code, or send one away. Raises PhoneError."""
+
+    async def remove(self, number: str) -> None:
+        """Let ``number`` (E.164) in no more without a code. Raises PhoneError."""
+
+
 class PhoneSetUp(Protocol):
     """Setting the phone up by talking: on the media loop, raising ``DesktopVoiceError``."""
 
@@ -296,7 +313,13 @@ class PhoneControl(Protocol):
         """Give a call five more minutes."""
 
     def settle_pairing(self, call_id: str, approved: bool) -> None:
-        """Let a paired caller in, or not."""
+        """Let a caller in who gave the right code, or send one away."""
+
+    def paired_callers(self) -> Future[list[PairedCaller]]:
+        """Callers who were let in with a code, the newest first."""
+
+    def remove_caller(self, number: str) -> Future[None]:
+        """Let a caller in no more without a code; ``CallerRemoved`` follows."""
 
     def history(self, words: str, limit: int, before: str = "") -> Future[list[Call]]:
         """Calls, newest first, whose number or transcript has ``words``."""

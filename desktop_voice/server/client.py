@@ -136,6 +136,18 @@ class LocalApiClient:
         query = urlencode({"words": words, "limit": limit, "before": before})
         return list(self._ask("GET", f"history?{query}")["calls"])
 
+    def callers(self) -> Json:
+        """Return who ``waiting`` is for a code or a yes, and who was let in: ``paired``."""
+        return self._ask("GET", "callers")
+
+    def settle_caller(self, call_id: str, let_in: bool) -> None:
+        """Let a caller in who gave the right code, or send one away."""
+        self._ask("POST", f"callers/{quote(call_id, safe='')}", {"let_in": let_in})
+
+    def remove_caller(self, number: str) -> None:
+        """Let ``number`` (E.164) in no more without a code."""
+        self._ask("DELETE", f"callers/{quote(number, safe='')}")
+
     def transcribe(self, wav: bytes) -> str:
         """Return what is said in a WAV file of at most 16 MB."""
         body = {"audio": base64.b64encode(wav).decode()}

@@ -20,13 +20,13 @@ from desktop_voice.core.calls import CallMode, CarrierName
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import CommandError, DesktopVoiceError
 from desktop_voice.core.ports import CallActions
+from desktop_voice.server.asked import ID, Asked, Route, not_understood
 from desktop_voice.server.bodies import read_body
 from desktop_voice.server.deadlines import GuardedServer, connection_of
 from desktop_voice.server.local_address import HELLO_PATH, LocalAddress
 from desktop_voice.server.local_json import Json, approval_json, call_json, error_json, line_json
 from desktop_voice.server.refusal import Refusal
 from desktop_voice.server.routes import comes_from_a_page
-from desktop_voice.server.set_up_api import Route
 from desktop_voice.server.strict_json import read_object
 from desktop_voice.telephony.carriers.carrier import Health
 
@@ -39,8 +39,8 @@ _BODY_S = 30.0
 _SHUTDOWN_S = 2.0
 _MOST_HISTORY = 200
 _LONGEST_MESSAGE = 5000
-_ID = "([^/]{1,200})"
-_HTTP_STATUS = {"PHONE-10": 404, "LOCAL-02": 400}
+_HTTP_STATUS = {"PHONE-10": 404, "PHONE-16": 404, "LOCAL-02": 400}
+_TOLD = frozenset({404, 405})
 
 
 class VoiceServices(Protocol):
@@ -57,35 +57,7 @@ class VoiceServices(Protocol):
 
 
 _Answer = tuple[int, Json]
-_Do = Callable[["_Asked"], Awaitable[_Answer]]
-
-
-class _Asked:
-    """An authorised request: the ids of its path, its query and its JSON body."""
-
-    def __init__(self, ids: tuple[str, ...], query: Mapping[str, str], body: Json) -> None:
-        self.id = ids[0] if ids else ""
-        self.query = query
-        self._body = body
-
-    @property
-    def body(self) -> Json:
-        """The whole body."""
-        return self._body
-
-    def text(self, name: str, most: int, default: str | None = None) -> str:
-        """Return a text of the body, up to ``most`` characters long."""
-        value = self._body.get(name, default)
-        if not isinstance(value, str) or len(value) > most:
-            raise _not_understood(f"“{name}” must be a text of at most {most} characters.")
-        return value
-
-    def flag(self, name: str, default: bool | None = None) -> bool:
-        """Return a true or false of the body."""
-        value = self._body.get(name, default)
-        if not isinstance(value, bool):
-            raise _not_understood(f"“{name}” must be true or false.")
-        return value
+_Do = Callable[[Asked], Awaitable[_Answer]]
 
 
 class LocalApi:
@@ -131,11 +103,11 @@ class LocalApi:
                 ("GET", "calls", self._calls),
                 ("POST", "calls", self._request_call),
                 ("DELETE", "calls", self._hang_up_all),
-                ("DELETE", f"calls/{_ID}", self._hang_up),
-                ("GET", f"calls/{_ID}/transcript", self._transcript),
+                ("DELETE", f"calls/{ID}", self._hang_up),
+                ("GET", f"calls/{ID}/transcript", self._transcript),
                 ("GET", "history", self._history),
-                ("GET", f"approvals/{_ID}", self._preview),
-                ("POST", f"approvals/{_ID}", self._settle),
+                ("GET", f"approvals/{ID}", self._preview),
+                ("POST", f"approvals/{ID}", self._settle),
                 *((method, path, _answered_by(answer)) for method, path, answer in routes),
             )
         ]
@@ -171,7 +143,10 @@ class LocalApi:
         try:
             status, answer = await self._serve(request)
         except Refusal as refusal:
-            return web.Response(status=refusal.status)
+            if refusal.status not in _TOLD:
+                # A stranger learns nothing.
+                return web.Response(status=refusal.status)
+            status, answer = refusal.status, error_json(_no_such_path(request.method))
         except DesktopVoiceError as error:
             status, answer = _HTTP_STATUS.get(error.code, 409), error_json(error)
         except Exception:  # noqa: BLE001 - one request's failure is not the app's
@@ -199,7 +174,7 @@ class LocalApi:
         connection_of(request).prove()
         do, ids = self._find(request.method, path)
         most = _WAV_REQUEST_BYTES if do == self._transcribe else _BODY_BYTES
-        return await do(_Asked(ids, query, await _read_json(request, most)))
+        return await do(Asked(ids, query, await _read_json(request, most)))
 
     def _find(self, method: str, path: str) -> tuple[_Do, tuple[str, ...]]:
         is_known = False
@@ -212,19 +187,19 @@ class LocalApi:
 
     # --- what can be asked ---
 
-    async def _transcribe(self, asked: _Asked) -> _Answer:
+    async def _transcribe(self, asked: Asked) -> _Answer:
         audio = asked.text("audio", _WAV_REQUEST_BYTES)
         async with self._transcribing:
             try:
                 wav = await asyncio.to_thread(base64.b64decode, audio, validate=True)
             except (binascii.Error, ValueError):
-                raise _not_understood("“audio” must be a WAV file in base64.") from None
+                raise not_understood("“audio” must be a WAV file in base64.") from None
             return 200, {"text": await self._services.transcribe(wav)}
 
-    async def _status(self, _asked: _Asked) -> _Answer:
+    async def _status(self, _asked: Asked) -> _Answer:
         return 200, dict(self._services.status())
 
-    async def _health(self, _asked: _Asked) -> _Answer:
+    async def _health(self, _asked: Asked) -> _Answer:
         health = await self._services.telephony_health()
         return 200, {
             "carriers": [
@@ -238,16 +213,16 @@ class LocalApi:
             ]
         }
 
-    async def _calls(self, _asked: _Asked) -> _Answer:
+    async def _calls(self, _asked: Asked) -> _Answer:
         return 200, {"calls": [call_json(call) for call in await self._actions.live_calls()]}
 
-    async def _request_call(self, asked: _Asked) -> _Answer:
+    async def _request_call(self, asked: Asked) -> _Answer:
         mode = asked.text("mode", 20, CallMode.NOTIFY)
         approve_at = asked.text("approve_at", 20, "window")
         if mode not in list(CallMode):
-            raise _not_understood("“mode” must be notify or conversation.")
+            raise not_understood("“mode” must be notify or conversation.")
         if approve_at not in ("window", "terminal"):
-            raise _not_understood("“approve_at” must be window or terminal.")
+            raise not_understood("“approve_at” must be window or terminal.")
         approval = await self._actions.request_call(
             asked.text("number", 64),
             CallMode(mode),
@@ -260,14 +235,14 @@ class LocalApi:
             self._at_terminal[approval.id] = approval
         return 201, {"approval": approval_json(approval), "approve_at": approve_at}
 
-    async def _preview(self, asked: _Asked) -> _Answer:
+    async def _preview(self, asked: Asked) -> _Answer:
         self._forget_expired()
         approval = self._at_terminal.get(asked.id)
         if approval is None:
             raise _no_approval()
         return 200, {"approval": approval_json(approval)}
 
-    async def _settle(self, asked: _Asked) -> _Answer:
+    async def _settle(self, asked: Asked) -> _Answer:
         approved, sha256 = asked.flag("approved"), asked.text("sha256", 64)
         self._forget_expired()
         approval = self._at_terminal.get(asked.id)
@@ -280,21 +255,21 @@ class LocalApi:
         call = await self._actions.settle_approval(approval.id, approved)
         return 200, {"call": call_json(call) if call else None}
 
-    async def _hang_up(self, asked: _Asked) -> _Answer:
+    async def _hang_up(self, asked: Asked) -> _Answer:
         await self._actions.hang_up(asked.id)
         return 200, {"hung_up": [asked.id]}
 
-    async def _hang_up_all(self, _asked: _Asked) -> _Answer:
+    async def _hang_up_all(self, _asked: Asked) -> _Answer:
         return 200, {"hung_up": await self._actions.hang_up_all()}
 
-    async def _transcript(self, asked: _Asked) -> _Answer:
+    async def _transcript(self, asked: Asked) -> _Answer:
         lines = await self._actions.transcript(asked.id)
         return 200, {"call_id": asked.id, "lines": [line_json(line) for line in lines]}
 
-    async def _history(self, asked: _Asked) -> _Answer:
+    async def _history(self, asked: Asked) -> _Answer:
         limit = asked.query.get("limit", "50")
         if not re.fullmatch(r"[1-9][0-9]{0,2}", limit, re.ASCII) or int(limit) > _MOST_HISTORY:
-            raise _not_understood(f"“limit” must be 1 to {_MOST_HISTORY}.")
+            raise not_understood(f"“limit” must be 1 to {_MOST_HISTORY}.")
         calls = await self._actions.history(
             asked.query.get("words", ""), int(limit), asked.query.get("before", "")
         )
@@ -309,9 +284,9 @@ class LocalApi:
         }
 
 
-def _answered_by(answer: Callable[[Json], Awaitable[Json]]) -> _Do:
-    async def do(asked: _Asked) -> _Answer:
-        return 200, await answer(asked.body)
+def _answered_by(answer: Callable[[Asked], Awaitable[Json]]) -> _Do:
+    async def do(asked: Asked) -> _Answer:
+        return 200, await answer(asked)
 
     return do
 
@@ -320,13 +295,13 @@ async def _read_json(request: web.BaseRequest, most_bytes: int) -> Json:
     try:
         body = await read_body(request, most_bytes, _BODY_S)
     except Refusal as refusal:
-        raise _not_understood(f"The {refusal.why}.") from None
+        raise not_understood(f"The {refusal.why}.") from None
     if not body:
         return {}
     try:
         return await _parse(body, most_bytes)
     except ValueError:
-        raise _not_understood("The body must be one JSON object.") from None
+        raise not_understood("The body must be one JSON object.") from None
 
 
 async def _parse(body: bytes, most_bytes: int) -> dict[str, Any]:
@@ -336,17 +311,19 @@ async def _parse(body: bytes, most_bytes: int) -> dict[str, Any]:
     return await asyncio.to_thread(read_object, body, most_bytes)
 
 
-def _not_understood(why: str) -> CommandError:
-    return CommandError(
-        "LOCAL-02", f"The running app does not take this: {why}", "Correct it and try again."
-    )
-
-
 def _no_approval() -> CommandError:
     return CommandError(
         "LOCAL-03",
         "This call cannot be approved here: it is unknown, settled, too old, or was changed.",
         "Ask for the call again.",
+    )
+
+
+def _no_such_path(method: str) -> CommandError:
+    return CommandError(
+        "LOCAL-08",
+        f"The running app takes no {method[:20]} on this path.",
+        "See the user guide for what can be asked; the app may be of another version.",
     )
 
 

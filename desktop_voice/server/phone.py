@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import structlog
 
 from desktop_voice.core.bus import EventBus
+from desktop_voice.core.callers import PairedCaller
 from desktop_voice.core.calls import Call, CallMode, CarrierName, EndReason, TranscriptLine
 from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.events import (
@@ -149,8 +150,16 @@ class Phone:
         self._do(lambda phone: phone.actions.extend(call_id), call_id)
 
     def settle_pairing(self, call_id: str, approved: bool) -> None:
-        """Let a paired caller in, or not."""
+        """Let a caller in who gave the right code, or send one away."""
         self._do(lambda phone: phone.actions.settle_pairing(call_id, approved), call_id)
+
+    def paired_callers(self) -> Future[list[PairedCaller]]:
+        """Callers who were let in with a code, the newest first."""
+        return self._ask(lambda phone: phone.actions.callers.paired())
+
+    def remove_caller(self, number: str) -> Future[None]:
+        """Let a caller in no more without a code."""
+        return self._ask(lambda phone: phone.actions.callers.remove(number))
 
     def history(self, words: str, limit: int, before: str = "") -> Future[list[Call]]:
         """Calls, newest first, whose number or transcript has ``words``."""

@@ -24,6 +24,7 @@ from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.reach.ground import Ground, cannot_talk
 from desktop_voice.reach.probe_office import ProbeOffice
 from desktop_voice.reach.service import ReachService
+from desktop_voice.server.callers_api import CallersApi
 from desktop_voice.server.local_api import LocalApi
 from desktop_voice.server.outside import Outside
 from desktop_voice.server.public import PublicServer
@@ -186,7 +187,10 @@ class PhoneService:
                 self,
                 file=self._local_api_file,
                 clock=self._clock,
-                routes=api.routes if api is not None else (),
+                routes=(
+                    *CallersApi(self._manager.callers).routes,
+                    *(api.routes if api is not None else ()),
+                ),
             )
             if api is not None:
                 self._parts.push_async_callback(api.close)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Coroutine
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from desktop_voice.core.errors import CommandError, DesktopVoiceError
 from desktop_voice.core.reach import HopReport, Reach, SetUpWish
+from desktop_voice.server.asked import Asked, Route
 from desktop_voice.server.local_json import Json, error_json
 from desktop_voice.server.set_up import SetUp
 from desktop_voice.server.settings_names import changes_of, shown
 from desktop_voice.telephony.failures import as_error
-
-Route: TypeAlias = tuple[str, str, Callable[[Mapping[str, Any]], Awaitable[Json]]]
-"""Method, path below ``/api/voice/``, and what answers the JSON body."""
 
 _WISH = TypeAdapter(SetUpWish)
 
@@ -46,18 +44,18 @@ class SetUpApi:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _reach(self, _body: Mapping[str, Any]) -> Json:
+    async def _reach(self, _asked: Asked) -> Json:
         is_busy = self._task is not None and not self._task.done()
         error = error_json(self._error) if self._error is not None else {}
         return {**reach_json(self._set_up.reach), "is_busy": is_busy, **error}
 
-    async def _check(self, _body: Mapping[str, Any]) -> Json:
+    async def _check(self, _asked: Asked) -> Json:
         self._start(self._set_up.check())
         return {"is_busy": True}
 
-    async def _begin(self, body: Mapping[str, Any]) -> Json:
+    async def _begin(self, asked: Asked) -> Json:
         try:
-            wish = _WISH.validate_python(body)
+            wish = _WISH.validate_python(asked.body)
         except ValidationError as error:
             raise CommandError(
                 "SETUP-01",
@@ -68,11 +66,11 @@ class SetUpApi:
         self._start(self._set_up.set_up(wish))
         return {"is_busy": True}
 
-    async def _settings(self, _body: Mapping[str, Any]) -> Json:
+    async def _settings(self, _asked: Asked) -> Json:
         return shown(self._set_up.settings)
 
-    async def _change(self, body: Mapping[str, Any]) -> Json:
-        await self._set_up.change_all(changes_of(body, self._set_up.settings))
+    async def _change(self, asked: Asked) -> Json:
+        await self._set_up.change_all(changes_of(asked.body, self._set_up.settings))
         return shown(self._set_up.settings)
 
     def _start(self, work: Coroutine[Any, Any, Reach]) -> None:

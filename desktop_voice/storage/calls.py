@@ -11,13 +11,14 @@ from typing import Literal, Self
 import apsw
 
 from desktop_voice.core.approvals import Approval, ApprovalOutcome
+from desktop_voice.core.callers import PairedCaller
 from desktop_voice.core.calls import Call, CarrierName, TranscriptLine
 from desktop_voice.core.clock import Clock, SystemClock
 from desktop_voice.core.errors import StoreError
 from desktop_voice.storage import audit_rows, call_rows, consent_rows, webhook_rows
 from desktop_voice.storage.audit_rows import AuditEntry
 from desktop_voice.storage.call_rows import Usage
-from desktop_voice.storage.consent_rows import PairedCaller, PairingTries
+from desktop_voice.storage.consent_rows import PairingTries
 from desktop_voice.storage.database import Database, Tell
 from desktop_voice.storage.webhook_rows import Claim, StoredReply
 

@@ -11,18 +11,10 @@ from datetime import datetime, timedelta
 import apsw
 
 from desktop_voice.core.approvals import Approval, ApprovalOutcome
+from desktop_voice.core.callers import PairedCaller
 from desktop_voice.storage.times import from_us, to_us
 
 _TRIES_KEPT = timedelta(days=3)
-
-
-@dataclass(frozen=True, slots=True)
-class PairedCaller:
-    """A number whose owner proved to be known; ``label`` is the user's word for them."""
-
-    number: str
-    label: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Trust
 from desktop_voice.telephony.live_call import CallRoom, LiveCall
 from desktop_voice.telephony.orders import Orders, Origin, planned_call
 from desktop_voice.telephony.pairing import Pairing
-from desktop_voice.telephony.pairing_session import PairingSession
+from desktop_voice.telephony.pairing_desk import PairingDesk
 from desktop_voice.telephony.placing import place
 from desktop_voice.telephony.reception import decide, incoming_call, receive
 from desktop_voice.telephony.session import Session
@@ -99,6 +99,7 @@ class CallManager:
         self._approvals = Approvals(store, bus, clock)
         self._deliveries = Deliveries(store)
         self._live: dict[str, LiveCall] = {}
+        self.callers = PairingDesk(store, bus, self._live.values, self._find_live)
         self._begun: deque[str] = deque(maxlen=_REMEMBERED)
         self._orders = Orders(store, clock, lambda: self._settings, lambda: self._engines.can_talk)
         self._admitting = asyncio.Lock()
@@ -234,20 +235,9 @@ class CallManager:
         """Let a caller in who gave the right code, or send them away.
 
         Raises:
-            PhoneError: There is no such call, or the right code was not given yet.
+            PhoneError: There is no such call, or its caller may not be let in (yet).
         """
-        live = await self._find_live(call_id)
-        session = live.session
-        if not isinstance(session, PairingSession) or not session.waits_for_owner:
-            raise PhoneError(
-                "PHONE-13",
-                "This caller has not given the right code.",
-                "Wait until the caller said or typed it.",
-            )
-        if approved:
-            await self._store.pair(live.call.number, "")
-        self._bus.publish(ev.PairingSettled(call_id, live.call.number, approved))
-        await session.settle(approved)
+        await self.callers.settle(call_id, approved)
 
     async def live_calls(self) -> list[Call]:
         """Return the calls that are not over, oldest first."""
@@ -308,6 +298,11 @@ class CallManager:
             return
         await live.connected()
         await session.run(socket)
+
+    @property
+    def bases(self) -> set[str]:
+        """The public addresses that the live calls' webhooks were given."""
+        return {live.base for live in self._live.values()}
 
     def expects(self, admission: Admission) -> ExpectedStream | None:
         """Return what the stream of a ticket must say of itself; None if the call is over."""

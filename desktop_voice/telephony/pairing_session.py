@@ -1,4 +1,4 @@
-"""A call from an unknown number: it asks for the code that the owner's window shows."""
+"""A call from an unknown number: it asks for the code that the owner alone sees."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from desktop_voice.core import events as ev
+from desktop_voice.core.callers import WaitingCaller
 from desktop_voice.core.calls import EndReason
 from desktop_voice.core.errors import StoreError
 from desktop_voice.telephony import phrases
@@ -44,6 +45,7 @@ class PairingSession:
         self._silences = 0
         self._polls = 0
         self._is_right = False
+        self._is_over = False
         self._verdict: bool | None = None
 
     async def begin(self) -> Sequence[Step]:
@@ -77,8 +79,11 @@ class PairingSession:
                 return []
 
     async def settle(self, is_let_in: bool) -> None:
-        """The owner decided."""
+        """The owner decided; a no needs no code."""
         self._verdict = is_let_in
+        if not is_let_in and not self._is_right:
+            # Nobody polls for the owner's word before the code was given.
+            self._around.handle.end(EndReason.PAIRING_FAILED)
 
     async def speak(self, text: str, *, at_once: bool = False) -> None:
         """Say ``text`` before the next prompt, or now even if that cuts the caller off."""
@@ -93,9 +98,12 @@ class PairingSession:
         self._pairing.end(self._around.handle.call.id, self._code)
 
     @property
-    def waits_for_owner(self) -> bool:
-        """Whether the right code was given, and the owner has not decided yet."""
-        return self._is_right and self._verdict is None
+    def waiting(self) -> WaitingCaller | None:
+        """Who is asked for the code, or waits for the owner; None once either is over."""
+        if not self._code or self._is_over or self._verdict is not None:
+            return None
+        call = self._around.handle.call
+        return WaitingCaller(call.id, call.number, self._code, self._is_right)
 
     async def _take(self, given: str, event: CarrierEvent) -> Sequence[Step]:
         """Try what was said or typed, together with what came before it after the same prompt."""
@@ -161,5 +169,6 @@ class PairingSession:
         return self._refuse(phrases.GIVING_UP)
 
     def _refuse(self, words: str) -> list[Step]:
+        self._is_over = True
         self._around.handle.plan_end(EndReason.PAIRING_FAILED)
         return [Say(words), HangUp()]

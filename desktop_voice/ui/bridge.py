@@ -41,6 +41,7 @@ class Bridge(QObject):
     pairing_requested = Signal(object)
     pairing_code_given = Signal(object)
     pairing_settled = Signal(object)
+    caller_removed = Signal(object)
     phone_status = Signal(object)
     reach_changed = Signal(object)
     download_progress = Signal(object)
@@ -78,6 +79,7 @@ class Bridge(QObject):
             ev.PairingRequested: self.pairing_requested.emit,
             ev.PairingCodeGiven: self.pairing_code_given.emit,
             ev.PairingSettled: self.pairing_settled.emit,
+            ev.CallerRemoved: self.caller_removed.emit,
             ev.PhoneStatusChanged: self.phone_status.emit,
             ev.ReachChanged: self.reach_changed.emit,
             ev.DownloadProgress: self.download_progress.emit,

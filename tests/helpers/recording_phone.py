@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeVar
 
 from desktop_voice.core.approvals import Approval, CallOrder
+from desktop_voice.core.callers import PairedCaller
 from desktop_voice.core.calls import (
     Call,
     CallMode,
@@ -33,6 +34,7 @@ class RecordingPhone:
         self.commands: list[tuple[object, ...]] = []
         self.calls: tuple[Call, ...] = ()
         self.past: list[Call] = []
+        self.paired: list[PairedCaller] = []
         self.lines: dict[str, list[TranscriptLine]] = {}
         self.questions: list[tuple[str, int, str]] = []
         self.error: DesktopVoiceError | None = None
@@ -66,6 +68,15 @@ class RecordingPhone:
 
     def settle_pairing(self, call_id: str, approved: bool) -> None:
         self.commands.append(("settle_pairing", call_id, approved))
+
+    def paired_callers(self) -> Future[list[PairedCaller]]:
+        return self._answer(list(self.paired))
+
+    def remove_caller(self, number: str) -> Future[None]:
+        self.commands.append(("remove_caller", number))
+        if self.error is None:
+            self.paired = [caller for caller in self.paired if caller.number != number]
+        return self._answer(None)
 
     def history(self, words: str, limit: int, before: str = "") -> Future[list[Call]]:
         self.questions.append((words, limit, before))
