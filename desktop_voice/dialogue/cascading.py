@@ -102,7 +102,8 @@ class CascadingPipeline:
         self._unanswered = ""
         self._began_under = ""
         self._digits = DigitCollector()
-        self._to_announce: deque[str] = deque()
+        self.to_announce: deque[str] = deque()
+        """What is to be said, as turns, as soon as nobody is cut off by it."""
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._last_sound_s = line.now()
@@ -190,8 +191,8 @@ class CascadingPipeline:
         digits = self._digits.poll(self._line.now())
         if digits is not None:
             self._on_typed(digits)
-        if self._to_announce and self.is_quiet:
-            self.announce(self._to_announce.popleft(), is_turn=True)
+        if self.to_announce and self.is_quiet:
+            self.announce(self.to_announce.popleft(), is_turn=True)
         reply = self._reply
         if reply is not None and not self._line.is_paced:
             await reply.queued.wait()
@@ -242,10 +243,6 @@ class CascadingPipeline:
                 asked_s=self._now(),
             )
         )
-
-    async def announce_soon(self, text: str) -> None:
-        """Speak ``text`` as a turn as soon as nobody is cut off by it; return at once."""
-        self._to_announce.append(text)
 
     async def wait_played(self, timeout_s: float) -> bool:
         """Wait until everything that is being said was played; tell whether it really was.

@@ -65,6 +65,14 @@ class Ear:
     Closed, it only remembers the last moments, at no cost. Opened, it waits for speech, collects
     it with a pre-roll, has it transcribed while it goes on and again as soon as it pauses, and
     ends it by the turn detector. It closes itself after :class:`Ended` and :class:`NothingSaid`.
+
+    Args:
+        vad: A detector of its own.
+        transcribe: Turns sound into words.
+        completeness: How likely words are all that there is to come, 0 to 1.
+        turns: The turn settings.
+        is_paced: Whether frames come as time passes.
+        is_deaf: It never opens: the conversation is one in which nobody is listened to.
     """
 
     def __init__(
@@ -75,12 +83,14 @@ class Ear:
         turns: TurnSettings,
         *,
         is_paced: bool,
+        is_deaf: bool = False,
     ) -> None:
         self._gate = VoiceGate(vad)
         self._transcribe = transcribe
         self._completeness = completeness
         self._turns = turns
         self._is_paced = is_paced
+        self._is_deaf = is_deaf
         self._learner = PauseLearner() if turns.learn_pauses else None
         self._recent: deque[Frame] = deque(maxlen=int(1000 / FRAME_MS))
         self._utterance: _Utterance | None = None
@@ -148,7 +158,7 @@ class Ear:
         """
         self.close()
         self._gate.reset()
-        self._is_open = True
+        self._is_open = not self._is_deaf
         self._is_manual = is_manual
         self._deadline_s = None if timeout_s is None else now_s + timeout_s
         self._earliest_s = now_s - _PREROLL_MS / 1000

@@ -73,7 +73,7 @@ class PublicServer:
         self._phone = phone
         self._settings = settings
         self._clock = clock
-        self._bases = PublicBases(clock)
+        self._bases = PublicBases(clock, lambda: phone.bases)
         self._trusts_tunnel = False
         self._limits = RateLimits(clock)
         self._connection_limits = connection_limits
@@ -128,7 +128,8 @@ class PublicServer:
     def set_public_base(self, base: str, *, via_own_tunnel: bool = False) -> None:
         """Answer for ``base`` (``https://host``, or empty) from now on.
 
-        The one before stays good for five minutes, for what is still on its way.
+        The one before stays good for five minutes, for what is still on its way, and for as long
+        as a call lives that was given it.
 
         Args:
             base: Where the carriers find us.

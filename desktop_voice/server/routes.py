@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -69,10 +69,16 @@ def comes_from_a_page(headers: Collection[str]) -> bool:
 
 
 class PublicBases:
-    """The public address that carriers were given, and for a while the one before it."""
+    """The public address that carriers were given, and for a while the one before it.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        clock: Tells how long ago it changed.
+        in_use: Returns further ones that hold, because calls that go on were given them.
+    """
+
+    def __init__(self, clock: Clock, in_use: Callable[[], Collection[str]]) -> None:
         self._clock = clock
+        self._in_use = in_use
         self.current = ""
         self._old = ""
         self._old_until = 0.0
@@ -87,11 +93,11 @@ class PublicBases:
         self.current = base
 
     def of(self, headers: Mapping[str, tuple[str, ...]]) -> str | None:
-        """Return the one of our own bases that the ``host`` header means; None if it is neither."""
+        """Return the one of our own bases that the ``host`` header means; None if it is none."""
         hosts = headers.get("host", ())
         if len(hosts) != 1:
             return None
-        bases = [self.current]
+        bases = [self.current, *self._in_use()]
         if self._old_until > self._clock.monotonic():
             bases.append(self._old)
         host = _without_default_port(hosts[0].lower())

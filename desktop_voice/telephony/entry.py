@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,6 +54,10 @@ class PhoneEntry(Protocol):
     @property
     def carriers(self) -> Mapping[CarrierName, CarrierWire]:
         """The carriers that are set up, each with its keys; no other is listened to."""
+
+    @property
+    def bases(self) -> Collection[str]:
+        """The public addresses that the live calls' webhooks were given."""
 
     @property
     def tickets(self) -> Tickets:

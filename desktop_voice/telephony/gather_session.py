@@ -12,7 +12,6 @@ from desktop_voice.core.phone_settings import CallInterruption
 from desktop_voice.dialogue.gather import GatherPipeline
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
-from desktop_voice.telephony.notify import Delivery
 from desktop_voice.telephony.session import Surroundings
 from desktop_voice.telephony.steps import Gather, HangUp, Pause, Redirect, Say, Step
 
@@ -28,22 +27,18 @@ class GatherSession:
 
     Args:
         around: The call's surroundings.
-        detects_machine: Whether the carrier will say if a machine answered.
-        is_resumed: The call was already going on with another session, which failed.
     """
 
-    def __init__(
-        self, around: Surroundings, *, detects_machine: bool = False, is_resumed: bool = False
-    ) -> None:
+    def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._handle = around.handle
         self._pipeline = GatherPipeline(
-            around.answerer, around.bus, around.handle.call.id, around.history
+            around.answerer, around.bus, around.handle.call.id, around.progress.history
         )
-        self._delivery = Delivery(detects_machine)
+        self._progress = around.progress
+        self._delivery = around.progress.delivery
         self._delivered_s = 0.0
         self._waiting = False
-        self._is_resumed = is_resumed
         self._turn = ""
         self._prompt_text = ""
         self._silences = 0
@@ -51,7 +46,6 @@ class GatherSession:
         self._digits = ""
         self._digits_done: asyncio.Task[None] | None = None
         self._typing: asyncio.Task[None] | None = None
-        self._to_say: list[str] = []
         self._quiet_since_s: float | None = None
 
     @property
@@ -61,15 +55,18 @@ class GatherSession:
     async def begin(self) -> Sequence[Step]:
         """Return the first steps."""
         if self._is_notify:
-            return self._deliver()
-        return self._ask(phrases.TROUBLE if self._is_resumed else self._around.opening)
+            self._delivered_s = asyncio.get_running_loop().time()
+            return self._deliver() if self._delivery.next(0.0) == "speak" else self._wait(0)
+        if self._progress.has_greeted:
+            # Another session was cut off by its failure.
+            return self._ask(phrases.TROUBLE)
+        # Who calls, and why, comes before whatever else is to be said.
+        self._progress.to_say.insert(0, self._around.opening)
+        return self._ask("")
 
     async def on_event(self, event: CarrierEvent) -> Sequence[Step]:
         """Return what the carrier is to do next."""
         match event.kind:
-            case CarrierEventKind.MACHINE:
-                self._delivery.heard(event.machine)
-                return []
             case _ if self._is_notify:
                 return self._notify_next(event)
             case CarrierEventKind.SPEECH if not event.is_final:
@@ -103,7 +100,7 @@ class GatherSession:
             self._pipeline.heard(text)
             await self._handle.perform([Say(text), *self._deliver_again()])
             return
-        self._to_say.append(text)
+        self._progress.to_say.append(text)
         if not self._pipeline.is_thinking and (at_once or self._is_far_end_silent()):
             await self._handle.perform(self._ask(""))
 
@@ -129,7 +126,7 @@ class GatherSession:
 
     def _with_waiting(self, text: str) -> str:
         """Return ``text`` after what waits to be said, which then waits no more."""
-        waiting, self._to_say = self._to_say, []
+        waiting, self._progress.to_say = self._progress.to_say, []
         return " ".join([*waiting, text]).strip()
 
     def _ask(self, text: str) -> list[Step]:
@@ -153,6 +150,7 @@ class GatherSession:
     def _was_heard(self) -> None:
         text, self._prompt_text = self._prompt_text, ""
         if text:
+            self._progress.has_greeted = True
             self._pipeline.heard(text)
 
     async def _on_partial(self) -> None:
@@ -200,7 +198,7 @@ class GatherSession:
         if event.turn and event.turn != self._turn:
             return self._go_on()
         self._was_heard()
-        if self._to_say:
+        if self._progress.to_say:
             return self._ask("")
         self._silences += 1
         if self._silences >= _MOST_SILENCES:
@@ -233,9 +231,14 @@ class GatherSession:
     def _deliver_again(self) -> list[Step]:
         """Go on after other words: with the message anew, unless all of it was spoken."""
         if self._waiting or self._delivery.spoken_times:
-            self._waiting = True
-            return [Redirect(self._around.url("poll"))]
+            return self._wait(0)
         return self._deliver()
+
+    def _wait(self, seconds: int) -> list[Step]:
+        """Look again after ``seconds``."""
+        self._waiting = True
+        poll = Redirect(self._around.url("poll"))
+        return [Pause(seconds), poll] if seconds else [poll]
 
     def _notify_next(self, event: CarrierEvent) -> list[Step]:
         if event.kind is not CarrierEventKind.CONTINUE:
@@ -251,8 +254,7 @@ class GatherSession:
                 self._waiting = False
                 return self._deliver()
             case "wait":
-                self._waiting = True
-                return [Pause(1), Redirect(self._around.url("poll"))]
+                return self._wait(1)
             case "hang_up":
                 self._handle.plan_end(EndReason.MESSAGE_DELIVERED)
                 delay_s = self._around.settings.limits.notify_hangup_delay_s

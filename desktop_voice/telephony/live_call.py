@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 
-from desktop_voice.agent.history import History
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import (
@@ -36,6 +35,7 @@ from desktop_voice.telephony.end_watch import TOLD_WITHIN_S, EndWatch, ended
 from desktop_voice.telephony.failures import as_error, nothing_is_told, tell
 from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Trust
+from desktop_voice.telephony.progress import Progress
 from desktop_voice.telephony.recorder import Recorder
 from desktop_voice.telephony.session import Session
 from desktop_voice.telephony.speech_pace import SpeechPace
@@ -93,7 +93,7 @@ class LiveCall:
         self.recorder = Recorder(call.id, room.store, room.bus)
         self.over = asyncio.Event()
         self.closed = asyncio.Event()
-        self.history = History()
+        self.progress = Progress.of(call, carrier)
         self.needs_pairing = False
         self.trust = Trust.GUEST
         self._end_watch = EndWatch()
@@ -150,8 +150,7 @@ class LiveCall:
             self._placed.set()
         steps = await self._react(event)
         if not event.wants_steps:
-            if steps:
-                await self.perform(steps)
+            await self.perform(steps)
             return ()
         if self._is_ending or self.over.is_set():
             return [HangUp()]
@@ -170,6 +169,9 @@ class LiveCall:
                 await self.finish(self._reason(event.end_reason))
             case CarrierEventKind.OTHER | CarrierEventKind.STREAM_STARTED:
                 pass
+            case CarrierEventKind.MACHINE:
+                # It may come before there is a session, and outlives each.
+                self.progress.delivery.heard(event.machine)
             case _:
                 return await self._on_session_event(event)
         return ()
@@ -223,9 +225,7 @@ class LiveCall:
         """An event that a document would have caused, on a carrier without documents."""
         if self.session is None or self._is_ending:
             return
-        steps = await self.session.on_event(event)
-        if steps:
-            await self.perform(steps)
+        await self.perform(await self.session.on_event(event))
 
     # --- CallHandle ---
 
@@ -425,10 +425,9 @@ class LiveCall:
         self._planned = EndReason.ENGINE_FAILED
         try:
             await self.perform([Say(phrases.GIVING_UP), HangUp()])
-            async with asyncio.timeout(SpeechPace().longest_s(phrases.GIVING_UP)):
-                await self.over.wait()
-        except (PhoneError, TimeoutError):
-            pass
+            await happens(self.over, SpeechPace().longest_s(phrases.GIVING_UP))
+        except PhoneError as error:
+            _log.info("last words could not be said", code=error.code)
         self.end(EndReason.ENGINE_FAILED, why)
 
     async def _watch_ringing(self) -> None:

@@ -7,7 +7,6 @@ from typing import Literal
 
 Next = Literal["speak", "wait", "hang_up"]
 
-MACHINE_VERDICT_S = 8.0
 BEEP_S = 45.0
 
 
@@ -20,9 +19,11 @@ class Delivery:
 
     Attributes:
         detects: Whether the carrier looks for machines on this call.
+        verdict_s: How long after the message its verdict is waited for.
     """
 
     detects: bool
+    verdict_s: float
     verdict: str = ""
     has_beeped: bool = False
     spoken_times: int = 0
@@ -56,7 +57,7 @@ class Delivery:
                 return "wait"
             self.has_beeped = True
             return self._speak()
-        if self.detects and not self.verdict and waited_s < MACHINE_VERDICT_S:
+        if self.detects and not self.verdict and waited_s < self.verdict_s:
             return "wait"
         return "hang_up"
 

@@ -52,10 +52,12 @@ class Orders:
         self._settings = settings
         self._can_talk = can_talk
         self._own_numbers: tuple[OwnNumber, ...] = ()
+        self._account = 0
 
     def forget_numbers(self) -> None:
         """Look the account's numbers up anew."""
         self._own_numbers = ()
+        self._account += 1
 
     @property
     def pipeline(self) -> PipelineKind:
@@ -112,19 +114,23 @@ class Orders:
         check_order(order, self._settings().limits, own, usage, live_count, now)
 
     async def _own_number(self, carrier: Carrier) -> str:
-        chosen = self._settings().phone.number
-        if not self._own_numbers:
+        chosen, account = self._settings().phone.number, self._account
+        numbers = self._own_numbers
+        if not numbers:
             try:
-                self._own_numbers = tuple(await carrier.numbers())
+                numbers = tuple(await carrier.numbers())
             except PhoneError as error:
                 if not chosen:
                     raise
                 # The call may be placed; only that the other numbers are our own is not known.
                 _log.warning("own numbers not known", code=error.code)
+        if account == self._account:
+            # It is still the account that was asked.
+            self._own_numbers = numbers
         if chosen:
             # It may be no number of the account: one that the carrier has verified will do.
             return chosen
-        return choose_number(self._own_numbers, "", carrier.name).number
+        return choose_number(numbers, "", carrier.name).number
 
 
 def planned_call(order: CallOrder, approval_id: str) -> Call:

@@ -11,7 +11,7 @@ import structlog
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.calls import Call, CallState, CarrierName, EndReason
+from desktop_voice.core.calls import Call, CallState, CarrierName, Direction, EndReason
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import Carrier, RemoteState
@@ -22,6 +22,8 @@ _log = structlog.get_logger()
 IsOurs = Callable[[str], bool]
 
 _RETRY_S = 5.0
+_CARRIERS_LIMIT_S = 4 * 3600.0
+"""The longest call at carriers that are told no limit, as they are not of calls that come in."""
 _ORDER_S = 10.0
 """How long after its order a call may still come into being at the carrier."""
 
@@ -70,7 +72,8 @@ async def _settle(
     age_s = (datetime.now(UTC) - call.created_at).total_seconds()
     if carrier is None:
         # Without the carrier's keys nobody can ask. Its own time limit has ended the call by then.
-        if age_s <= call.hard_limit_s:
+        is_outbound = call.direction is Direction.OUTBOUND
+        if age_s <= (call.hard_limit_s if is_outbound else _CARRIERS_LIMIT_S):
             return False
         return await _store_end(call, EndReason.FOUND_ENDED, store, bus)
     try:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from desktop_voice.agent.history import History
 from desktop_voice.agent.intents.recogniser import IntentMatch
 from desktop_voice.agent.manner import Answerer
 from desktop_voice.core.bus import EventBus
@@ -14,6 +13,7 @@ from desktop_voice.core.calls import Call, EndReason
 from desktop_voice.core.settings import Settings
 from desktop_voice.telephony.addresses import What, at, call_webhook
 from desktop_voice.telephony.carriers.carrier import Carrier, CarrierEvent
+from desktop_voice.telephony.progress import Progress
 from desktop_voice.telephony.steps import Step
 
 
@@ -68,6 +68,7 @@ class Surroundings:
         answerer: Answers, in the manner that the far end is owed.
         recognise: Tells the built-in intent behind words, for judging whether a turn is over.
         bus: The call's own bus.
+        progress: What was said on the call before this session, and is said by it.
         base: Our public address.
         opening: The first words.
     """
@@ -77,7 +78,7 @@ class Surroundings:
     recognise: Callable[[str], IntentMatch | None]
     bus: EventBus
     settings: Settings
-    history: History
+    progress: Progress
     base: str
     opening: str
 

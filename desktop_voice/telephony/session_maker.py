@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from desktop_voice.agent.brain import Brain
 from desktop_voice.agent.manner import Manner, manner_for_call
-from desktop_voice.core.calls import CallMode, Direction, PipelineKind
+from desktop_voice.core.calls import Direction, PipelineKind
 from desktop_voice.core.settings import Settings
 from desktop_voice.telephony.gather_session import GatherSession
 from desktop_voice.telephony.inbound_policy import Trust
@@ -51,11 +51,10 @@ class SessionMaker:
             recognise=self._brain.recognise,
             bus=live.recorder.bus,
             settings=self._settings(),
-            history=live.history,
+            progress=live.progress,
             base=live.base,
             opening=call.message,
         )
-        detects = call.mode is CallMode.NOTIFY and call.direction is Direction.OUTBOUND
         if live.needs_pairing:
 
             async def let_in() -> Sequence[Step]:
@@ -65,8 +64,8 @@ class SessionMaker:
 
             return PairingSession(around, self._pairing, let_in)
         if call.pipeline is PipelineKind.CASCADING and not is_fallback:
-            return StreamSession(around, self._tickets, self._engines, detects_machine=detects)
-        return GatherSession(around, detects_machine=detects, is_resumed=is_fallback)
+            return StreamSession(around, self._tickets, self._engines)
+        return GatherSession(around)
 
     def _manner(self, live: LiveCall) -> Manner:
         """Return how the far end is answered; of what the caller said or is, nothing is in it."""

@@ -21,7 +21,6 @@ from desktop_voice.telephony import phrases
 from desktop_voice.telephony.addresses import stream_url
 from desktop_voice.telephony.carriers.carrier import CarrierEvent, CarrierEventKind
 from desktop_voice.telephony.failures import as_error
-from desktop_voice.telephony.notify import Delivery
 from desktop_voice.telephony.session import Surroundings
 from desktop_voice.telephony.steps import ConnectStream, Redirect, Step
 from desktop_voice.telephony.tasks import happens
@@ -45,26 +44,16 @@ _BEEP_EVERY_S = 0.2
 class StreamSession:
     """Connects the call's media stream and talks on it; used on the media loop."""
 
-    def __init__(
-        self,
-        around: Surroundings,
-        tickets: Tickets,
-        engines: TurnEngines,
-        *,
-        detects_machine: bool = False,
-    ) -> None:
+    def __init__(self, around: Surroundings, tickets: Tickets, engines: TurnEngines) -> None:
         self._around = around
         self._handle = around.handle
         self._tickets = tickets
         self._engines = engines
-        self._delivery = Delivery(detects_machine)
-        self._verdict = asyncio.Event()
+        self._progress = around.progress
         self._streams = 0
         self._connected = asyncio.Event()
         self._socket: MediaSocket | None = None
         self._pipeline: CascadingPipeline | None = None
-        self._has_greeted = False
-        self._waiting_to_say: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -86,17 +75,9 @@ class StreamSession:
 
     async def on_event(self, event: CarrierEvent) -> Sequence[Step]:
         """Return what the carrier is to do next."""
-        match event.kind:
-            case CarrierEventKind.MACHINE:
-                self._delivery.heard(event.machine)
-                self._verdict.set()
-            case CarrierEventKind.CONTINUE:
-                if self._socket is not None:
-                    # The socket's own end is authoritative; it may be noticed a moment later.
-                    return []
-                return await self._again("the stream ended")
-            case _:
-                pass
+        # The socket's own end is authoritative; it may be noticed a moment later.
+        if event.kind is CarrierEventKind.CONTINUE and self._socket is None:
+            return await self._again("the stream ended")
         return []
 
     async def _again(self, why: str) -> Sequence[Step]:
@@ -114,7 +95,18 @@ class StreamSession:
 
     def _fall_back(self, why: str) -> None:
         if not self._closed:
+            self._keep_unsaid()
             self._handle.fall_back(why)
+
+    def _keep_unsaid(self) -> None:
+        """Leave what was asked for and is not said yet to whoever talks next."""
+        if self._pipeline is not None:
+            self._progress.to_say += self._pipeline.to_announce
+            self._pipeline.to_announce.clear()
+
+    @property
+    def _is_notify(self) -> bool:
+        return self._handle.call.mode is CallMode.NOTIFY
 
     # --- the conversation ---
 
@@ -153,6 +145,7 @@ class StreamSession:
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error, "the sound could not be taken in")
         finally:
+            self._keep_unsaid()
             self._pipeline = None
             self._socket = None
             for part in parts:
@@ -181,12 +174,12 @@ class StreamSession:
 
     async def speak(self, text: str, *, at_once: bool = False) -> None:
         """Say ``text`` as soon as nobody is cut off by it, or even if somebody is."""
-        if self._pipeline is None:
-            self._waiting_to_say.append(text)
+        if self._pipeline is None or self._is_notify:
+            self._progress.to_say.append(text)
         elif at_once:
             self._pipeline.announce(text, is_protected=True, is_turn=True)
         else:
-            await self._pipeline.announce_soon(text)
+            self._pipeline.to_announce.append(text)
 
     async def close(self) -> None:
         """The call is over, or another session takes it."""
@@ -204,40 +197,50 @@ class StreamSession:
     async def _talk(self, pipeline: CascadingPipeline) -> None:
         """Say the first words, then go on as the mode wants it."""
         try:
-            if self._handle.call.mode is CallMode.NOTIFY:
+            if self._is_notify:
                 await self._notify(pipeline)
                 return
-            if not self._has_greeted:
-                pipeline.announce(self._around.opening, is_protected=True, is_turn=True)
-                self._has_greeted = await pipeline.wait_played(self._handle.call.hard_limit_s)
-            else:
+            if self._progress.has_greeted:
                 pipeline.announce(phrases.TROUBLE)
-            for text in self._waiting_to_say:
-                await pipeline.announce_soon(text)
-            self._waiting_to_say = []
+            else:
+                self._progress.has_greeted = await self._say(pipeline, self._around.opening)
+            pipeline.to_announce.extend(self._progress.to_say)
+            self._progress.to_say.clear()
         except DesktopVoiceError as error:
             self._fail(error, "the greeting could not be spoken")
 
     async def _notify(self, pipeline: CascadingPipeline) -> None:
+        """Deliver the message, and what else somebody wants said, then hang up.
+
+        It returns as well where the voice fails or the stream ends, which is seen to elsewhere.
+        """
         loop = asyncio.get_running_loop()
-        spoken_s = loop.time()
+        delivery, to_say = self._progress.delivery, self._progress.to_say
+        delivered_s = said_s = loop.time()
         while True:
-            match self._delivery.next(loop.time() - spoken_s):
-                case "speak":
-                    pipeline.announce(
-                        self._around.opening,
-                        is_protected=True,
-                        is_turn=not self._delivery.spoken_times,
-                    )
-                    if await pipeline.wait_played(self._handle.call.hard_limit_s):
-                        self._delivery.spoken()
-                    spoken_s = loop.time()
-                case "wait":
-                    await asyncio.sleep(_BEEP_EVERY_S)
-                case "hang_up":
-                    break
-        await asyncio.sleep(self._around.settings.limits.notify_hangup_delay_s)
-        self._handle.end(EndReason.MESSAGE_DELIVERED)
+            waited_s, quiet_s = loop.time() - delivered_s, loop.time() - said_s
+            step = delivery.next(waited_s)
+            if step == "speak":
+                is_first = not delivery.spoken_times
+                if not await self._say(pipeline, self._around.opening, is_turn=is_first):
+                    return
+                delivery.spoken()
+                delivered_s = said_s = loop.time()
+            elif to_say:
+                if not await self._say(pipeline, to_say[0]):
+                    return
+                del to_say[0]
+                said_s = loop.time()
+            elif step == "wait" or quiet_s < self._around.settings.limits.notify_hangup_delay_s:
+                await asyncio.sleep(_BEEP_EVERY_S)
+            else:
+                self._handle.end(EndReason.MESSAGE_DELIVERED)
+                return
+
+    async def _say(self, pipeline: CascadingPipeline, text: str, *, is_turn: bool = True) -> bool:
+        """Say ``text`` whatever the far end does; return whether all of it was played."""
+        pipeline.announce(text, is_protected=True, is_turn=is_turn)
+        return await pipeline.wait_played(self._handle.call.hard_limit_s)
 
     async def _watch(self, line: PhoneLine, pipeline: CascadingPipeline) -> None:
         """Notice a dead stream, silence although it is our turn, and that nobody is there."""
@@ -250,14 +253,14 @@ class StreamSession:
             # Twice, because after a pause of our own the packets may still be waiting.
             is_stalled = line.unheard_s > _STALLED_S
             if is_stalled and was_stalled:
-                self._handle.fall_back("the media stream stalled")
+                self._fall_back("the media stream stalled")
                 return
             was_stalled = is_stalled
             silent_s = liveness.update(line.now(), pipeline.is_owed_sound, pipeline.last_sound_s)
             if silent_s is not None:
                 self._fall_back("no sound came although a reply was due")
                 return
-            if self._handle.call.mode is CallMode.NOTIFY or not pipeline.is_quiet:
+            if self._is_notify or not pipeline.is_quiet:
                 quiet_since_s = line.now()
                 if pipeline.in_utterance:
                     silences = 0
@@ -275,7 +278,8 @@ class StreamSession:
 
     async def _take_digits(self, line: PhoneLine, pipeline: CascadingPipeline) -> None:
         async for digit in line.digits():
-            pipeline.on_digits(digit)
+            if not self._is_notify:
+                pipeline.on_digits(digit)
 
     def on_trigger(self, trigger: Trigger) -> None:
         """A turn is over: listen for the next one."""

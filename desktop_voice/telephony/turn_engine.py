@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from desktop_voice.core.calls import CallMode
 from desktop_voice.core.errors import EngineError
 from desktop_voice.core.phone_settings import CallInterruption
 from desktop_voice.core.settings import Interruption
@@ -54,6 +55,7 @@ class TurnEngines:
             with_intents(around.recognise),
             turns,
             is_paced=True,
+            is_deaf=around.handle.call.mode is CallMode.NOTIFY,
         )
         mouth = Mouth(
             line,
@@ -70,7 +72,7 @@ class TurnEngines:
             around.bus,
             observer,
             turns,
-            around.history,
+            around.progress.history,
             policy=InterruptionPolicy.for_calls(settings.phone),
             bridges_silence=True,
         )

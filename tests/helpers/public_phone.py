@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
@@ -151,6 +151,11 @@ class Phone:
     def carriers(self) -> Mapping[CarrierName, CarrierWire]:
         """One carrier is set up."""
         return {CarrierName.TELNYX: self.carrier}
+
+    @property
+    def bases(self) -> Collection[str]:
+        """No call goes on."""
+        return ()
 
     async def on_event(self, carrier: CarrierName, event: CarrierEvent) -> WebhookReply:
         """Note a webhook."""

@@ -68,6 +68,7 @@ class ScriptedCarrier:
 
     name: CarrierName = CarrierName.TWILIO
     takes_documents: bool = True
+    machine_verdict_s: float = 8.0
     account_ref: str = "AC-scripted"
     capabilities: frozenset[Capability] = frozenset(Capability)
     asked: list[Asked] = field(default_factory=list)

@@ -7,7 +7,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -64,6 +64,7 @@ class Calls:
 
     carriers: Mapping[CarrierName, Carrier]
     tickets: Tickets
+    bases: Collection[str] = ()
     events: list[tuple[CarrierName, CarrierEvent]] = field(default_factory=list)
     heard: list[bytes] = field(default_factory=list)
 

@@ -72,6 +72,7 @@ class PlivoCarrier:
 
     name = CarrierName.PLIVO
     capabilities = frozenset({Can.SEND_DTMF})
+    machine_verdict_s = 8.0
     takes_documents = True
 
     def __init__(

@@ -73,6 +73,8 @@ class TwilioCarrier:
 
     name = CarrierName.TWILIO
     capabilities = frozenset({Can.TRANSFER})
+    # Its verdict on a machine comes only after the greeting, within 30 s of the answer.
+    machine_verdict_s = 32.0
     takes_documents = True
 
     def __init__(

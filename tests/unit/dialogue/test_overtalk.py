@@ -292,7 +292,7 @@ async def test_waiting_ends_in_time_and_tells_when_nothing_was_heard() -> None:
 async def test_an_announcement_that_can_wait_cuts_nobody_off() -> None:
     async with talk(REPLIES, is_paced=True, policy=policy()) as t:
         await ask(t)
-        await t.pipeline.announce_soon("Somebody is at the door.")
+        t.pipeline.to_announce.append("Somebody is at the door.")
         await t.line.hear(quiet(300))
         assert t.line.clears == 0
         while len(t.replies) < 2:

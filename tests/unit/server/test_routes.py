@@ -89,7 +89,7 @@ def host(*values: str) -> dict[str, tuple[str, ...]]:
 
 
 def test_only_our_own_host_is_answered_for() -> None:
-    bases = PublicBases(VirtualClock())
+    bases = PublicBases(VirtualClock(), list)
     assert bases.of(host("")) is None
     bases.set("https://Phone.example.com/")
     for good in ("phone.example.com", "PHONE.EXAMPLE.COM", "phone.example.com:443"):
@@ -111,7 +111,7 @@ def test_only_our_own_host_is_answered_for() -> None:
 
 def test_after_a_move_the_old_host_is_good_for_five_minutes() -> None:
     clock = VirtualClock()
-    bases = PublicBases(clock)
+    bases = PublicBases(clock, list)
     bases.set("https://one.example")
     bases.set("https://two.example")
     bases.set("https://two.example")
@@ -124,3 +124,15 @@ def test_after_a_move_the_old_host_is_good_for_five_minutes() -> None:
     clock.advance(301)
     assert bases.of(host("two.example")) is None
     assert bases.of(host("")) is None
+
+
+def test_the_host_that_a_live_call_was_given_is_good_until_it_is_over() -> None:
+    clock, in_use = VirtualClock(), {"https://one.example"}
+    bases = PublicBases(clock, lambda: in_use)
+    for base in ("https://one.example", "https://typo.example", "https://two.example"):
+        bases.set(base)
+    clock.advance(3000)
+    assert bases.of(host("one.example")) == "https://one.example"
+    assert bases.of(host("typo.example")) is None
+    in_use.clear()
+    assert bases.of(host("one.example")) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from desktop_voice.core.settings import Settings
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import OwnNumber
 from desktop_voice.telephony.orders import Orders, planned_call
+from tests.helpers.dialogue import settle
 from tests.helpers.scripted_carrier import MY_NUMBER, ScriptedCarrier
 
 FAR = "+14155550123"
@@ -109,3 +111,26 @@ async def test_the_number_to_call_from_must_be_plain(
     assert await refusal(make(tmp_path, ScriptedCarrier(own=own))) == code
     order = await make(tmp_path, ScriptedCarrier(own=own), phone={"number": "+14155550109"})
     assert order.own_number == "+14155550109"
+
+
+async def test_numbers_that_come_after_a_change_of_account_are_not_kept(tmp_path: Path) -> None:
+    store = await CallStore.open(tmp_path / "calls.db")
+    orders = Orders(store, SystemClock(), Settings, lambda: True)
+    old = ScriptedCarrier(holding={"numbers": asyncio.Event()})
+    new = ScriptedCarrier(own=(OwnNumber("+14155550177", True, "PN2"),))
+
+    async def order(carrier: ScriptedCarrier) -> CallOrder:
+        return await orders.make(
+            carrier, FAR, CallMode.NOTIFY, "It is up.", "window", at_night=False
+        )
+
+    try:
+        waiting = asyncio.create_task(order(old))
+        await settle()
+        assert old.all("numbers")
+        orders.forget_numbers()
+        old.holding["numbers"].set()
+        assert (await waiting).own_number == MY_NUMBER
+        assert (await order(new)).own_number == "+14155550177"
+    finally:
+        await store.close()

@@ -14,7 +14,7 @@ import pytest
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.calls import Call, CallState, CarrierName, EndReason
+from desktop_voice.core.calls import Call, CallState, CarrierName, Direction, EndReason
 from desktop_voice.core.errors import StoreError
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import RemoteCall, RemoteState
@@ -169,8 +169,13 @@ async def test_without_its_carrier_a_call_ends_when_it_cannot_go_on_any_more(
     async with former(tmp_path) as run:
         old = await run.left(age_s=3601.0, carrier=CarrierName.PLIVO, carrier_ref="old")
         young = await run.left(age_s=600.0, carrier=CarrierName.PLIVO, carrier_ref="young")
+        # No carrier is told how long a call may last that comes in.
+        inbound = await run.left(
+            age_s=3601.0, carrier=CarrierName.PLIVO, carrier_ref="in", direction=Direction.INBOUND
+        )
         tidying = asyncio.create_task(run.reconcile())
         await asyncio.sleep(60)
+        assert (await run.end_of(inbound))[0] is CallState.PLANNED
         assert await run.end_of(old) == (CallState.ENDED, EndReason.FOUND_ENDED)
         assert (await run.end_of(young))[0] is CallState.PLANNED
         assert run.carrier.asked == []

@@ -21,6 +21,7 @@ from desktop_voice.dialogue.cascading import CascadingPipeline
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.addresses import read
 from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
+from desktop_voice.telephony.carriers.twilio import TwilioCarrier
 from desktop_voice.telephony.steps import ConnectStream, Gather, HangUp, Redirect, Say, Step
 from tests.helpers.call_lab import BASE, Lab, call_lab
 from tests.helpers.dialogue import ScriptedBrain, sound
@@ -223,6 +224,89 @@ async def test_a_machine_hears_the_whole_message_after_its_beep(tmp_path: Path) 
             await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
 
 
+@virtual
+async def test_nobody_is_listened_to_or_answered_while_a_message_is_delivered(
+    tmp_path: Path,
+) -> None:
+    async with streaming(tmp_path) as lab:
+        call, (stream, _) = await ringing(lab, CallMode.NOTIFY)
+        async with OnAir(lab, stream) as far:
+            lab.room.stt.said = "hello john speaking"
+            await far.say(sound(600))
+            await lab.until(lambda: heard(lab) == [OPENING])
+            await far.say(sound(600))
+            for digit in "1#":
+                far.press(digit)
+            await lab.hook(K.MACHINE, machine="human")
+            await lab.until(lambda: bool(lab.carrier.all("hang_up")))
+            await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
+        assert lab.brain.asked == []
+        assert await lab.said(call.id) == [("assistant", OPENING)]
+
+
+@virtual
+async def test_what_the_owner_wants_said_comes_after_the_message_and_before_the_end(
+    tmp_path: Path,
+) -> None:
+    async with streaming(tmp_path) as lab:
+        call, (stream, _) = await ringing(lab, CallMode.NOTIFY)
+        await lab.manager.speak(call.id, "And mind the gap.")
+        await lab.hook(K.MACHINE, machine="human")
+        async with OnAir(lab, stream):
+            await lab.until(lambda: heard(lab) == [OPENING, "And mind the gap."])
+            await lab.manager.speak(call.id, "Bye.")
+            await lab.until(lambda: bool(lab.carrier.all("hang_up")))
+            await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
+        assert heard(lab) == [OPENING, "And mind the gap.", "Bye."]
+
+
+@virtual
+async def test_a_machine_that_is_told_only_after_a_long_greeting_gets_the_message(
+    tmp_path: Path,
+) -> None:
+    async with streaming(tmp_path) as lab:
+        lab.carrier.machine_verdict_s = TwilioCarrier.machine_verdict_s
+        _, (stream, _) = await ringing(lab, CallMode.NOTIFY)
+        async with OnAir(lab, stream) as far:
+            await asyncio.sleep(29)
+            assert lab.carrier.all("hang_up") == []
+            await lab.hook(K.MACHINE, machine="beep")
+            await lab.until(lambda: bool(lab.carrier.all("hang_up")))
+            assert far.heard_sound_ms == pytest.approx(len(OPENING) * 40, rel=0.1)
+            await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
+
+
+@virtual
+async def test_what_is_known_of_the_callee_outlives_the_stream(tmp_path: Path) -> None:
+    async with streaming(tmp_path) as lab:
+        call, _ = await ringing(lab, CallMode.NOTIFY)
+        await lab.hook(K.MACHINE, machine="human")
+        await lab.until(lambda: bool(lab.carrier.performed), 4)
+        say, poll = lab.carrier.performed
+        assert say == Say(OPENING)
+        assert isinstance(poll, Redirect)
+        steps = await lab.hook(K.CONTINUE, turn=lab.carrier.nonce)
+        assert steps == lab.carrier.performed
+        assert (await lab.hook(K.CONTINUE))[-1] == HangUp()
+        await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
+        assert (await lab.ended(call.id)).reason is EndReason.MESSAGE_DELIVERED
+
+
+@virtual
+async def test_a_voice_that_cannot_say_the_message_is_replaced_by_the_carriers(
+    tmp_path: Path,
+) -> None:
+    async with streaming(tmp_path) as lab:
+        _, (stream, _) = await ringing(lab, CallMode.NOTIFY)
+        lab.room.tts.breaks_on = "H"
+        async with OnAir(lab, stream) as far:
+            began_s = asyncio.get_running_loop().time()
+            await far.say(sound(600))
+            await lab.until(lambda: Say(OPENING) in lab.carrier.performed)
+            assert asyncio.get_running_loop().time() - began_s <= 5.5
+        assert len(lab.errors) == 1, "it is not tried again and again"
+
+
 # --- failures ---
 
 
@@ -234,7 +318,7 @@ async def test_a_stream_that_does_not_connect_is_replaced_by_the_carriers_voice(
     async with streaming(tmp_path, takes_documents=takes_documents) as lab:
         call, _ = await ringing(lab)
         await lab.until(lambda: prompts(lab) != [], 4)
-        assert prompts(lab) == [phrases.TROUBLE]
+        assert prompts(lab) == [OPENING]
         live = await lab.manager.call(call.id)
         assert (live.state, live.pipeline) == (CallState.TALKING, PipelineKind.GATHER)
         assert "did not connect" in live.detail
@@ -243,6 +327,29 @@ async def test_a_stream_that_does_not_connect_is_replaced_by_the_carriers_voice(
         (gather,) = [step for step in lab.carrier.performed if isinstance(step, Gather)]
         await lab.hook(K.SPEECH, text="hello", turn=gather.turn if takes_documents else "")
         await lab.until(lambda: lab.brain.asked == ["hello"])
+
+
+@virtual
+async def test_who_calls_and_what_the_owner_says_is_not_lost_with_the_stream(
+    tmp_path: Path,
+) -> None:
+    async with streaming(tmp_path) as lab:
+        call, _ = await ringing(lab)
+        await lab.manager.speak(call.id, "This is the owner.")
+        await lab.until(lambda: prompts(lab) != [], 4)
+        assert prompts(lab) == [f"{OPENING} This is the owner."]
+
+
+@virtual
+async def test_a_conversation_that_was_begun_goes_on_with_an_apology(tmp_path: Path) -> None:
+    async with streaming(tmp_path) as lab:
+        _, (stream, _) = await ringing(lab)
+        async with OnAir(lab, stream) as far:
+            await greeted(lab)
+            lab.room.stt.said = "what is it"
+            lab.room.tts.breaks_on = "Y"
+            await far.say(sound(600))
+            await lab.until(lambda: prompts(lab) == [phrases.TROUBLE], 8)
 
 
 @virtual
@@ -306,7 +413,7 @@ async def test_engines_that_are_gone_are_replaced_by_the_carriers_voice(
         monkeypatch.setattr(lab.room, "new_vad", broken)
         far = FarEnd()
         await lab.connect(stream, far.socket)
-        await lab.until(lambda: prompts(lab) == [phrases.TROUBLE], 2)
+        await lab.until(lambda: prompts(lab) == [OPENING], 2)
         assert far.is_closed
         await lab.until(lambda: lab.errors == ["VAD-01"])
 
@@ -318,7 +425,7 @@ async def test_a_dead_voice_is_noticed_within_four_seconds(tmp_path: Path) -> No
         lab.room.tts.breaks_on = "H"
         async with OnAir(lab, stream):
             began_s = asyncio.get_running_loop().time()
-            await lab.until(lambda: prompts(lab) == [phrases.TROUBLE])
+            await lab.until(lambda: prompts(lab) == [OPENING])
             assert asyncio.get_running_loop().time() - began_s <= 4.5
 
 
@@ -340,7 +447,8 @@ async def test_whatever_breaks_on_a_stream_is_replaced_by_the_carriers_voice(
             stream = lab.carrier.performed[-1]
         monkeypatch.setattr(CascadingPipeline, "announce", broken)
         async with OnAir(lab, stream):
-            await lab.until(lambda: prompts(lab) == [phrases.TROUBLE], 2)
+            opening = "Hello, this is an AI assistant. The server is back up."
+            await lab.until(lambda: prompts(lab) == [opening], 2)
         assert lab.errors == ["PHONE-00"]
 
 
@@ -390,7 +498,7 @@ async def test_two_failures_at_once_are_one_fall_back(tmp_path: Path) -> None:
             await asyncio.sleep(6)
         lab.carrier.holding["perform"].set()
         await asyncio.sleep(2)
-        assert prompts(lab) == [phrases.TROUBLE]
+        assert prompts(lab) == [OPENING]
         assert Say(phrases.GIVING_UP) not in lab.carrier.performed
 
 
