@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -33,6 +34,7 @@ from desktop_voice.system.patient_keyring import (
 _log = structlog.get_logger()
 
 _SECRET_WAIT_S = 60.0
+_LOOK_EVERY_S = 5.0
 _SOURCES: dict[Source, Literal["vault", "environment"]] = {
     Source.VAULT: "vault",
     Source.ENVIRONMENT: "environment",
@@ -44,13 +46,16 @@ T = TypeVar("T")
 class VaultService:
     """Implements :class:`~desktop_voice.core.ports.VaultControl`. Any thread.
 
+    What other processes do to the vault is noticed from its file, without a question.
+
     Args:
         path: The vault's file; it need not exist.
         find_keyring: Finds the system's keyring; called once, in the vault's thread.
-        on_change: Called in the vault's thread when other values are to be had than before.
+        on_change: The first to be told as :meth:`subscribe` says.
         cost: What a guess at a new passphrase costs.
         keyring_limit_s: How long the keyring may take.
         vault: The vault of that file if somebody has opened it, who leaves it alone from now on.
+        look_every_s: Between two looks at the file while nothing is asked.
     """
 
     def __init__(
@@ -62,18 +67,37 @@ class VaultService:
         cost: KdfCost | None = None,
         keyring_limit_s: float = KEYRING_LIMIT_S,
         vault: Vault | None = None,
+        look_every_s: float = _LOOK_EVERY_S,
     ) -> None:
         self._path = path
         self._find_keyring = find_keyring
-        self._on_change = on_change or (lambda: None)
+        self._tells: tuple[Callable[[], None], ...] = (on_change,) if on_change else ()
         self._cost = cost
         self._limit_s = keyring_limit_s
         self._vault_in_use = vault
         self._has_keyring = False
         self._is_locked_by_user = False
+        self._look_every_s = look_every_s
+        self._seen = _stamp(path)
+        self._is_closed = False
+        self._asking = threading.Lock()
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         # A daemon: the system's keyring may hold a call for longer than the app lives.
         threading.Thread(target=self._work, name="vault", daemon=True).start()
+
+    def subscribe(self, on_change: Callable[[], None]) -> Callable[[], None]:
+        """Have ``on_change`` called when other values may be had; return what ends that.
+
+        It is called in the vault's thread, also after another process changed the vault.
+        """
+        with self._asking:
+            self._tells = (*self._tells, on_change)
+
+        def unsubscribe() -> None:
+            with self._asking:
+                self._tells = tuple(tell for tell in self._tells if tell is not on_change)
+
+        return unsubscribe
 
     # --- VaultControl ---
 
@@ -93,15 +117,22 @@ class VaultService:
         return self._submit(create)
 
     def unlock(self, words: str, *, remember: bool) -> Future[VaultStatus]:
-        """Open it with passphrase or recovery key."""
+        """Open it with passphrase or recovery key.
+
+        A keyring that does not keep it open is the status' problem: the vault is open.
+        """
 
         def unlock() -> VaultStatus:
             vault = self._vault()
             vault.open(words)
             self._is_locked_by_user = False
-            if remember:
-                vault.use_keyring()
             self._on_change()
+            if remember:
+                try:
+                    vault.use_keyring()
+                except VaultError as error:
+                    return replace(self._status(), problem=error)
+                self._note()
             return self._status()
 
         return self._submit(unlock)
@@ -162,6 +193,7 @@ class VaultService:
 
         def change() -> VaultStatus:
             self._vault().set_passphrase(passphrase)
+            self._note()
             return self._status()
 
         return self._submit(change)
@@ -201,16 +233,44 @@ class VaultService:
         return self._submit(find).result(_SECRET_WAIT_S)
 
     def close(self) -> None:
-        """Forget the vault's key; everything asked afterwards fails."""
-        self._tasks.put(None)
+        """Forget the vault's key; everything asked afterwards fails (``VAULT-01``)."""
+        with self._asking:
+            self._is_closed = True
+            self._tasks.put(None)
 
     # --- in the vault's thread ---
 
     def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
+        while (task := self._next()) is not None:
+            self._look()
             task()
         if self._vault_in_use is not None:
             self._vault_in_use.close()
+
+    def _next(self) -> Callable[[], None] | None:
+        """Return what is asked next; nothing to do if that takes a while, None at the end."""
+        try:
+            return self._tasks.get(timeout=self._look_every_s)
+        except queue.Empty:
+            return lambda: None
+
+    def _look(self) -> None:
+        """Tell of another process' change."""
+        if _stamp(self._path) == self._seen:
+            return
+        try:
+            self._on_change()
+        except Exception:  # noqa: BLE001 - the vault serves the others
+            _log.exception("vault_change_not_told")
+
+    def _on_change(self) -> None:
+        self._note()
+        for tell in self._tells:
+            tell()
+
+    def _note(self) -> None:
+        """Count the file as it is for one that everybody knows of."""
+        self._seen = _stamp(self._path)
 
     def _submit(self, function: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
@@ -223,7 +283,13 @@ class VaultService:
             except Exception as error:  # noqa: BLE001 - raised again where it is waited for
                 future.set_exception(error)
 
-        self._tasks.put(run)
+        with self._asking:
+            if not self._is_closed:
+                self._tasks.put(run)
+                return future
+        future.set_exception(
+            VaultError("VAULT-01", "The vault is closed, as the app is.", "Start the app again.")
+        )
         return future
 
     def _vault(self) -> Vault:
@@ -274,3 +340,12 @@ def _info(name: str, entries: dict[str, str]) -> SecretInfo:
     found = find_secret(name, entries, os.environ)
     source = _SOURCES[found[1]] if found is not None else ""
     return SecretInfo(name, source, environment_name(name))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what is another for each version of a file; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from keyring.errors import PasswordSetError
 
 from desktop_voice.core.errors import VaultError
 from desktop_voice.core.ports import SecretInfo, VaultControl, VaultStatus
@@ -165,6 +166,109 @@ def test_a_vault_that_only_the_keyring_opens_cannot_be_locked_out(service: Vault
     got(service.change_passphrase(PASSPHRASE))
     assert not got(service.lock()).is_open
     assert got(service.unlock(PASSPHRASE, remember=False)).is_open
+
+
+class FullBackend(MemoryBackend):
+    """A keyring that keeps nothing."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise PasswordSetError
+
+
+def test_a_vault_is_open_and_everybody_knows_though_the_keyring_does_not_keep_it(
+    path: Path, changes: list[str]
+) -> None:
+    vault = Vault(path, None, SMALL)
+    vault.create(PASSPHRASE)
+    vault.set("openai_api_key", "k")
+    service = VaultService(
+        path,
+        find_keyring=lambda: SystemKeyring(FullBackend()),
+        on_change=lambda: changes.append("told"),
+        cost=SMALL,
+    )
+    assert not got(service.status()).is_open
+    status = got(service.unlock(PASSPHRASE, remember=True))
+    assert (status.is_open, status.uses_keyring) == (True, False)
+    assert status.problem.code == "VAULT-07"
+    assert changes == ["told"]
+    assert service.key("openai_api_key") == "k"
+    assert got(service.status()).problem is None
+    service.close()
+
+
+def test_what_another_process_changes_is_told_without_a_question(path: Path) -> None:
+    other = Vault(path, None, SMALL)
+    other.create(PASSPHRASE)
+    told, values = threading.Event(), []
+    service = VaultService(
+        path, find_keyring=lambda: None, vault=opened(path), cost=SMALL, look_every_s=0.01
+    )
+    service.subscribe(told.set)
+    for value in ("one", "two"):
+        told.clear()
+        other.set("twilio_auth_token", value, replace=True)
+        assert told.wait(WAIT_S)
+        values.append(service.key("twilio_auth_token"))
+    assert values == ["one", "two"]
+    service.close()
+
+
+def test_what_another_process_changed_is_told_before_a_question_is_answered(
+    path: Path, changes: list[str]
+) -> None:
+    opened_elsewhere = Vault(path, None, SMALL)
+    opened_elsewhere.create(PASSPHRASE)
+    service = VaultService(path, vault=opened(path), cost=SMALL, look_every_s=WAIT_S)
+    unsubscribe = service.subscribe(lambda: changes.append("told"))
+    got(service.status())
+    assert changes == []
+    opened_elsewhere.set("plivo_auth_id", "one")
+    got(service.status())
+    got(service.status())
+    assert changes == ["told"]
+    got(service.set("plivo_auth_id", "two"))
+    got(service.change_passphrase(PASSPHRASE))
+    got(service.status())
+    assert changes == ["told"] * 2, "its own changes are told once"
+    unsubscribe()
+    got(service.remove("plivo_auth_id"))
+    assert changes == ["told"] * 2
+    service.close()
+
+
+def test_a_listener_that_fails_keeps_nobody_from_the_vault(path: Path) -> None:
+    def fail() -> None:
+        raise RuntimeError("the listener is gone")
+
+    other = Vault(path, None, SMALL)
+    other.create(PASSPHRASE)
+    service = VaultService(
+        path, on_change=fail, vault=opened(path), cost=SMALL, look_every_s=WAIT_S
+    )
+    other.set("plivo_auth_id", "one")
+    assert service.key("plivo_auth_id") == "one"
+    service.close()
+
+
+def opened(path: Path) -> Vault:
+    vault = Vault(path, None, SMALL)
+    vault.open(PASSPHRASE)
+    return vault
+
+
+def test_what_is_asked_before_the_end_is_answered_and_what_is_asked_after_it_fails(
+    service: VaultService,
+) -> None:
+    before = service.create(PASSPHRASE)
+    service.close()
+    assert got(before)
+    for late in (service.status(), service.set("plivo_auth_id", "one")):
+        with pytest.raises(VaultError) as closed:
+            late.result(0)
+        assert closed.value.code == "VAULT-01"
+    with pytest.raises(VaultError):
+        service.key("plivo_auth_id")
 
 
 @pytest.mark.parametrize("words", ["wrong words", "", "AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AAAA-AAAA"])
