@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import structlog
 
@@ -19,7 +19,16 @@ _VERSION = 1
 T = TypeVar("T")
 _Key: TypeAlias = tuple[CarrierName, str]
 _Kept: TypeAlias = dict[_Key, NumberWebhook]
-_Left: TypeAlias = dict[_Key, str]
+
+
+class Left(NamedTuple):
+    """What a number shows that was left for a time away: see :class:`NumberWebhook`."""
+
+    url: str
+    taken_by: str = ""
+
+
+_Left: TypeAlias = dict[_Key, Left]
 
 
 class WebhookMemory:
@@ -45,16 +54,13 @@ class WebhookMemory:
         """Return the numbers of ``carrier`` whose calls were taken here, in E.164."""
         return tuple(number for name, number in self._kept if name is carrier)
 
-    def left(self, carrier: CarrierName, number: str) -> str | None:
-        """Return the address that the number was left with for a time away; None: it was not.
-
-        It is empty where the carrier does without an address what callers get.
-        """
+    def left(self, carrier: CarrierName, number: str) -> Left | None:
+        """Return how the number was left for a time away; None: it was not."""
         return self._left.get((carrier, number))
 
-    def leave(self, carrier: CarrierName, number: str, url: str) -> None:
-        """Keep the address that the number is about to be left with. Raises OSError."""
-        self._save(self._kept, {**self._left, (carrier, number): url})
+    def leave(self, carrier: CarrierName, number: str, left: Left) -> None:
+        """Keep how the number is left, or about to be. Raises OSError."""
+        self._save(self._kept, {**self._left, (carrier, number): left})
 
     def arrive(self, carrier: CarrierName, number: str) -> None:
         """The time away is over. Raises OSError."""
@@ -79,17 +85,7 @@ class WebhookMemory:
         if self._unread is not None:
             # What it holds must not be lost.
             raise OSError(f"{self._path.name} could not be read") from self._unread
-        rows = [
-            {
-                "carrier": carrier,
-                "number": one.number,
-                "url": one.url,
-                "data": dict(one.data),
-                "taken_by": one.taken_by,
-                "left": left.get((carrier, one.number)),
-            }
-            for (carrier, _), one in kept.items()
-        ]
+        rows = [_row(key[0], one, left.get(key)) for key, one in kept.items()]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"version": _VERSION, "numbers": rows}, indent=1)
         write_atomically(self._path, text.encode())
@@ -116,6 +112,18 @@ def _without(known: dict[_Key, T], key: _Key) -> dict[_Key, T]:
     return {one: value for one, value in known.items() if one != key}
 
 
+def _row(carrier: CarrierName, before: NumberWebhook, left: Left | None) -> dict[str, object]:
+    return {
+        "carrier": carrier,
+        "number": before.number,
+        "url": before.url,
+        "data": dict(before.data),
+        "taken_by": before.taken_by,
+        "left": left.url if left is not None else None,
+        "left_taken_by": left.taken_by if left is not None else "",
+    }
+
+
 def _read(data: bytes) -> tuple[_Kept, _Left]:
     content = json.loads(data)
     if content["version"] != _VERSION:
@@ -123,11 +131,12 @@ def _read(data: bytes) -> tuple[_Kept, _Left]:
     kept: _Kept = {}
     left: _Left = {}
     for row in content["numbers"]:
-        own = (row["number"], row["url"], row["taken_by"], row["left"] or "")
+        left_taken_by = row.get("left_taken_by", "")
+        own = (row["number"], row["url"], row["taken_by"], row["left"] or "", left_taken_by)
         if not all(isinstance(text, str) for text in (*own, *row["data"], *row["data"].values())):
             raise TypeError("not a text")
         key = CarrierName(row["carrier"]), row["number"]
         kept[key] = NumberWebhook(row["number"], row["url"], row["data"], row["taken_by"])
         if row["left"] is not None:
-            left[key] = row["left"]
+            left[key] = Left(row["left"], left_taken_by)
     return kept, left

@@ -7,6 +7,9 @@ from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.phone_settings import AwayChoice, AwaySettings
 from desktop_voice.telephony.carriers import errors
 
+FORWARDING = "call forwarding"
+"""What takes a number's calls that the carrier forwards by itself."""
+
 _DEEDS = {
     AwayChoice.MESSAGE: "say a message to callers",
     AwayChoice.FORWARD: "forward callers",

@@ -86,7 +86,7 @@ class TelnyxNumbers:
         if connection_id and connection_id != self._connection_id:
             taken_by = "another connection"
         elif _is_forwarded(data):
-            taken_by = "call forwarding"
+            taken_by = aways.FORWARDING
         is_ours = connection_id == self._connection_id and not taken_by
         url = data["webhook_event_url"] if is_ours else ""
         return NumberWebhook(number.number, url, data, taken_by)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from desktop_voice.core.calls import CarrierName
-from desktop_voice.reach.memory import WebhookMemory
+from desktop_voice.reach.memory import Left, WebhookMemory
 from desktop_voice.telephony.carriers.carrier import NumberWebhook
 
 NUMBER = "+14155550100"
@@ -21,10 +21,10 @@ def test_what_stood_there_survives_a_restart(tmp_path: Path) -> None:
     memory = WebhookMemory(file)
     assert memory.before(CarrierName.TWILIO, NUMBER) is None
     memory.remember(CarrierName.TWILIO, BEFORE)
-    memory.leave(CarrierName.TWILIO, NUMBER, "https://away.example/")
+    memory.leave(CarrierName.TWILIO, NUMBER, Left("https://away.example/"))
     again = WebhookMemory(file)
     assert again.before(CarrierName.TWILIO, NUMBER) == BEFORE
-    assert again.left(CarrierName.TWILIO, NUMBER) == "https://away.example/"
+    assert again.left(CarrierName.TWILIO, NUMBER) == Left("https://away.example/")
     assert again.numbers(CarrierName.TWILIO) == (NUMBER,)
     assert again.before(CarrierName.PLIVO, NUMBER) is None
 
@@ -34,8 +34,8 @@ def test_the_time_away_ends(tmp_path: Path) -> None:
     memory = WebhookMemory(file)
     memory.remember(CarrierName.TWILIO, BEFORE)
     assert memory.left(CarrierName.TWILIO, NUMBER) is None
-    memory.leave(CarrierName.TWILIO, NUMBER, "")
-    assert WebhookMemory(file).left(CarrierName.TWILIO, NUMBER) == ""
+    memory.leave(CarrierName.TWILIO, NUMBER, Left("", "call forwarding"))
+    assert WebhookMemory(file).left(CarrierName.TWILIO, NUMBER) == Left("", "call forwarding")
     memory.arrive(CarrierName.TWILIO, NUMBER)
     assert WebhookMemory(file).left(CarrierName.TWILIO, NUMBER) is None
     assert WebhookMemory(file).before(CarrierName.TWILIO, NUMBER) == BEFORE
