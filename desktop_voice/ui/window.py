@@ -34,6 +34,7 @@ from desktop_voice.ui.navigation import Navigation
 from desktop_voice.ui.onboarding.guide import FirstRunGuide
 from desktop_voice.ui.pages.assistant import AssistantPage
 from desktop_voice.ui.pages.calls import CallsPage
+from desktop_voice.ui.pages.let_in_callers import LetInCallers
 from desktop_voice.ui.pages.phone_setup import PhoneSetupPage
 from desktop_voice.ui.pages.settings import SettingsPage
 from desktop_voice.ui.quit_question import QuitGuard
@@ -117,7 +118,11 @@ class MainWindow(QMainWindow):
         """The settings; built when they are first wanted, so that the window paints sooner."""
         if self._settings_page is None:
             self._settings_page = SettingsPage(
-                self.settings, self.control, vault=self._vault, test_key=self._test_key
+                self.settings,
+                self.control,
+                vault=self._vault,
+                test_key=self._test_key,
+                callers=LetInCallers(self.watch.phone, self.bridge) if self.watch else None,
             )
             self._settings_page.guide_wanted.connect(self.open_guide)
             if self._settings_page.vault is not None and self._vault_notice is not None:

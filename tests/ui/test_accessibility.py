@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
+from desktop_voice.core.callers import PairedCaller
 from desktop_voice.core.calls import CallState, EndReason
 from desktop_voice.core.reach import Fix, Hop, HopReport, HopState, Reach, ReachState
 from desktop_voice.core.states import AssistantState
@@ -21,7 +22,7 @@ from desktop_voice.storage.settings_file import SettingsFile
 from desktop_voice.system.vault_control import VaultService
 from desktop_voice.ui.window import MainWindow
 from tests.helpers.recording_control import RecordingControl
-from tests.helpers.recording_phone import RecordingPhone, a_call, an_approval
+from tests.helpers.recording_phone import NOW, RecordingPhone, a_call, an_approval
 from tests.helpers.vault import SMALL
 from tests.ui.conftest import dispose
 
@@ -233,13 +234,18 @@ def full_window(
 ) -> Iterator[MainWindow]:
     vault = VaultService(tmp_path / "vault" / "keys.vault", find_keyring=lambda: None, cost=SMALL)
     vault.create("correct horse battery").result(30)
-    window = MainWindow(control, bus, store, phone=RecordingPhone(), vault=vault)
+    phone = RecordingPhone()
+    phone.paired = [PairedCaller("+14155550124", "", NOW)]
+    window = MainWindow(control, bus, store, phone=phone, vault=vault)
     with qtbot.waitActive(window):
         window.open_window()
     window.open_settings()
     panel = window.settings_page.vault
     assert panel is not None
     qtbot.waitUntil(lambda: bool(panel.rows))
+    callers = window.settings_page.callers
+    assert callers is not None
+    qtbot.waitUntil(lambda: bool(callers.remove_buttons))
     window.open_calls()
     yield window
     dispose(window)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from desktop_voice.core.ports import AssistantControl, VaultControl
 from desktop_voice.core.settings import Settings
 from desktop_voice.ui.announce import announce
+from desktop_voice.ui.pages.let_in_callers import LetInCallers
 from desktop_voice.ui.pages.setting_row import FieldRow, live_choices
 from desktop_voice.ui.pages.setting_spec import SectionSpec, section_specs
 from desktop_voice.ui.pages.vault_panel import TestKey, VaultPanel
@@ -27,15 +28,19 @@ from desktop_voice.ui.theme.manager import set_kind
 
 _SAVED_HINT_MS = 2500
 _VAULT_BEHIND = "phone"
+_CALLERS_IN = "inbound"
 
 
 class SectionCard(QFrame):
-    """One section of the settings as a card."""
+    """One section of the settings as a card; that of incoming calls with the ``callers``."""
 
-    def __init__(self, spec: SectionSpec, rows: Sequence[FieldRow]) -> None:
+    def __init__(
+        self, spec: SectionSpec, rows: Sequence[FieldRow], callers: LetInCallers | None = None
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.rows = tuple(rows)
+        self.callers = callers
         set_kind(self, "card")
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 14, 14, 10)
@@ -46,6 +51,8 @@ class SectionCard(QFrame):
         column.addSpacing(4)
         for row in rows:
             column.addWidget(row)
+        if callers is not None:
+            column.addWidget(callers)
 
     def filter(self, words: str) -> int:
         """Show only the rows that match; return how many do."""
@@ -55,12 +62,14 @@ class SectionCard(QFrame):
             is_hit = whole or row.spec.matches(words)
             row.setVisible(is_hit)
             hits += is_hit
+        if self.callers is not None:
+            hits += self.callers.filter(words, is_whole=whole)
         self.setVisible(hits > 0)
         return hits
 
 
 class SettingsPage(QWidget):
-    """All settings with a search, and the vault's panel if there is a vault.
+    """All settings with a search, the vault's panel and the callers, if there are such.
 
     ``guide_wanted`` asks for the first-run guide.
     """
@@ -74,8 +83,10 @@ class SettingsPage(QWidget):
         *,
         vault: VaultControl | None = None,
         test_key: TestKey | None = None,
+        callers: LetInCallers | None = None,
     ) -> None:
         super().__init__()
+        self.callers = callers
         self.vault = VaultPanel(vault, test_key) if vault is not None else None
         self.setObjectName("page")
         self._settings = settings
@@ -167,7 +178,7 @@ class SettingsPage(QWidget):
             row.saved.connect(self._show_saved)
             self.rows[(field.section, field.name)] = row
             rows.append(row)
-        return SectionCard(spec, rows)
+        return SectionCard(spec, rows, self.callers if spec.name == _CALLERS_IN else None)
 
     def _show_values(self, settings: Settings) -> None:
         for row in self.rows.values():
