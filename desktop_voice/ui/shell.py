@@ -40,6 +40,8 @@ class Shell(QObject):
         )
         self.tray = Tray(self.window)
         self.window.quit_requested.connect(self.quit_requested)
+        # Calls are hung up first, which may take a while: nothing of the app is left to click on.
+        self.quit_requested.connect(self.tray.icon.hide)
         self._commands: dict[str, Callable[[], None]] = {
             "--hidden": lambda: None,
             "--settings": self._open_settings,

@@ -40,6 +40,7 @@ from desktop_voice.ui.pages.settings import SettingsPage
 from desktop_voice.ui.quit_question import QuitGuard
 from desktop_voice.ui.reach_attention import ReachAttention
 from desktop_voice.ui.reach_watch import ReachWatch
+from desktop_voice.ui.retry import retry_of
 from desktop_voice.ui.settings_controller import SettingsController
 from desktop_voice.ui.talk_key import TalkKey
 from desktop_voice.ui.theme.manager import ThemeManager
@@ -286,13 +287,12 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         bridge = self.bridge
-        bridge.error.connect(self.banners.add)
+        bridge.error.connect(self._on_error)
         bridge.notice.connect(self.banners.add)
         bridge.alarm.connect(self._on_alarm)
         bridge.model_found.connect(self._on_model_found)
         bridge.devices_changed.connect(self._refresh_choices)
         bridge.engines_ready.connect(self._refresh_choices)
-        self.banners.retry_requested.connect(self.control.retry)
         self._talk_key.pressed.connect(self.control.press_talk)
         self._talk_key.released.connect(self.control.release_talk)
         self.assistant.settings_wanted.connect(self.open_settings)
@@ -331,6 +331,11 @@ class MainWindow(QMainWindow):
     def _refresh_choices(self, _event: ev.Event) -> None:
         if self._settings_page is not None:
             self._settings_page.refresh_choices()
+
+    def _on_error(self, event: ev.ErrorRaised) -> None:
+        phone = self.watch.phone if self.watch is not None else None
+        retry = retry_of(event, self.control, phone)
+        self.banners.add(event, None if retry is None else ("Retry", retry))
 
     def _on_alarm(self, event: ev.AlarmRang) -> None:
         self.banners.add(ev.Notice(event.text))

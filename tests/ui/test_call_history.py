@@ -209,3 +209,16 @@ def test_ctrl_f_searches_the_history_or_the_open_call(
     page.record.view.setFocus()
     QTest.keyClick(phone_window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
     assert page.record.find_bar.isVisible()
+
+
+def test_what_the_phone_could_not_tell_yet_is_asked_once_it_runs(
+    qtbot: QtBot, bus: EventBus, calls_page: CallsPage, phone: RecordingPhone
+) -> None:
+    phone.past = [ended(1)]
+    phone.error = broken_phone_error()
+    calls_page.show_history()
+    page = calls_page.history
+    qtbot.waitUntil(lambda: phone.error is not None and phone.error.what in page.status.text())
+    phone.error = None
+    bus.publish(ev.PhoneStatusChanged(True, True, "Ready."))
+    qtbot.waitUntil(lambda: page.status.text() == "1 call")

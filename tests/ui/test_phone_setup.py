@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop_voice.core.calls import CarrierName
-from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.errors import PhoneError, SettingsError
 from desktop_voice.core.phone_settings import (
     AwayChoice,
     CarrierChoice,
@@ -28,6 +28,8 @@ from desktop_voice.core.reach import (
     ReachState,
     SetUpWish,
 )
+from desktop_voice.core.settings import Settings
+from desktop_voice.storage.settings_file import SettingsFile
 from desktop_voice.storage.vault import Vault
 from desktop_voice.ui.pages.tunnel_picker import Way
 from desktop_voice.ui.window import MainWindow
@@ -374,6 +376,26 @@ def test_codes_are_preselected_and_anybody_warns(set_up: SetUp) -> None:
     assert callers.warning.isHidden()
     assert set_up.settings.inbound.policy == "disabled"
     assert callers.policy == "disabled"
+
+
+def test_who_may_call_is_as_it_was_where_the_choice_cannot_be_kept(
+    set_up: SetUp, store: SettingsFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callers = set_up.page.callers
+    callers.options.buttons["disabled"].click()
+
+    def full(_settings: Settings) -> None:
+        raise SettingsError("SETTINGS-05", "The disk is full.", "Make room.")
+
+    monkeypatch.setattr(store, "save", full)
+    callers.options.buttons["open"].click()
+    assert callers.policy == "disabled"
+    assert callers.problem.text() == "The disk is full. Make room."
+    assert callers.warning.isHidden()
+    monkeypatch.undo()
+    callers.options.buttons["open"].click()
+    assert callers.problem.isHidden()
+    assert set_up.settings.inbound.policy == "open"
 
 
 def test_what_callers_get_while_the_app_is_closed(set_up: SetUp) -> None:

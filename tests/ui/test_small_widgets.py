@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop_voice.core import events as ev
-from desktop_voice.ui.widgets.banner import Banner, BannerStack
+from desktop_voice.ui.widgets.banner import BannerStack
 from desktop_voice.ui.widgets.caption import Caption
 from desktop_voice.ui.widgets.chip_row import ChipRow
 from desktop_voice.ui.widgets.key_edit import KeyEdit
@@ -144,18 +144,3 @@ def test_older_banners_come_up_again(qtbot: QtBot) -> None:
     for notice in notices[:-1]:
         stack.dismiss(notice)
     assert stack.messages == (notices[-1],)
-
-
-def test_retry_is_offered_only_where_it_may_help(qtbot: QtBot) -> None:
-    stack = BannerStack()
-    qtbot.addWidget(stack)
-    retried: list[bool] = []
-    stack.retry_requested.connect(lambda: retried.append(True))
-    stack.add(ERROR)
-    (retry,) = [b for b in stack.findChildren(QPushButton) if b.text() == "Retry"]
-    retry.click()
-    assert retried == [True]
-    assert stack.messages == ()
-    hopeless = Banner(ev.ErrorRaised("X-1", "Broken.", "Reinstall."))
-    qtbot.addWidget(hopeless)
-    assert not [b for b in hopeless.findChildren(QPushButton) if b.text() == "Retry"]

@@ -69,6 +69,36 @@ def test_the_submenu_lists_live_calls_and_hangs_them_up(
     assert not calls.menu.menuAction().isEnabled()
 
 
+def test_no_entry_takes_the_place_of_another_under_the_pointer(
+    calls: TrayCalls, bus: EventBus, phone: RecordingPhone
+) -> None:
+    bus.publish(ev.CallChanged(a_call(1)))
+    bus.publish(ev.CallChanged(a_call(2)))
+    calls.menu.aboutToShow.emit()
+    first, second = calls.menu.actions()[:2]
+    bus.publish(ended(1))
+    bus.publish(ev.CallChanged(a_call(3)))
+    assert calls.menu.actions()[:2] == [first, second]
+    assert not first.isEnabled()
+    first.trigger()
+    assert phone.commands == []
+    second.trigger()
+    assert phone.commands == [("hang_up", a_call(2).id)]
+    assert calls.menu.title() == "Calls (2)"
+    # Opened anew, it has the calls that go on.
+    calls.menu.aboutToShow.emit()
+    assert len(entries(calls)) == 3
+    calls.menu.actions()[1].trigger()
+    assert phone.commands[1:] == [("hang_up", a_call(3).id)]
+
+
+def test_when_the_last_call_ends_nothing_of_it_stays(calls: TrayCalls, bus: EventBus) -> None:
+    bus.publish(ev.CallChanged(a_call(1)))
+    bus.publish(ended(1))
+    bus.publish(ev.CallChanged(a_call(2)))
+    assert entries(calls) == ["Hang up +1 415-555-0123 (Talking)", "Hang up all"]
+
+
 def test_a_question_asked_while_hidden_is_told_and_a_click_opens_the_calls(
     tray: Tray,
     bus: EventBus,

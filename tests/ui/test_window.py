@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication, QPushButton, QSystemTrayIcon
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
+from desktop_voice.core.states import AssistantState
 from desktop_voice.storage.settings_file import SettingsFile
 from desktop_voice.ui.shell import Shell
 from desktop_voice.ui.window import MainWindow
@@ -47,15 +48,6 @@ def test_close_quits_when_the_user_chose_so(
     window.settings.change("general", "close_to_tray", False)
     with qtbot.waitSignal(window.quit_requested):
         window.close()
-
-
-def test_retry_asks_the_assistant(
-    window: MainWindow, bus: EventBus, control: RecordingControl
-) -> None:
-    bus.publish(ev.ErrorRaised("AUDIO-01", "No microphone.", "Plug one in.", retryable=True))
-    (retry,) = [b for b in window.findChildren(QPushButton) if b.text() == "Retry"]
-    retry.click()
-    assert control.names == ["retry"]
 
 
 def test_what_was_wrong_with_the_settings_file_is_shown(
@@ -107,6 +99,24 @@ def test_hidden_start_opens_anyway_where_there_is_no_tray(
     shell = Shell(control, bus, store)
     shell.start(hidden=True)
     assert shell.window.isVisible()
+    shell.close()
+    dispose(shell.window)
+
+
+@pytest.mark.parametrize("how", ["window", "--quit"])
+def test_who_has_quit_sees_no_tray_while_calls_are_hung_up(
+    control: RecordingControl, bus: EventBus, store: SettingsFile, how: str
+) -> None:
+    shell = Shell(control, bus, store)
+    shell.start(hidden=False)
+    assert shell.tray.icon.isVisible()
+    if how == "window":
+        shell.window.request_quit()
+    else:
+        shell.handle_command([how])
+    assert not shell.tray.icon.isVisible()
+    bus.publish(ev.StateChanged(AssistantState.OFF, muted=False))
+    assert not shell.tray.icon.isVisible()
     shell.close()
     dispose(shell.window)
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from desktop_voice.core.calls import Call
 from desktop_voice.core.errors import DesktopVoiceError
-from desktop_voice.core.events import CallChanged
+from desktop_voice.core.events import CallChanged, PhoneStatusChanged
 from desktop_voice.core.ports import PhoneControl
 from desktop_voice.ui import call_words as words
 from desktop_voice.ui.announce import announce
@@ -98,6 +98,11 @@ class CallHistory(QWidget):
                 return
         self._is_stale = True
         if self.isVisible():
+            self._pause.start()
+
+    def on_status(self, _event: PhoneStatusChanged) -> None:
+        """Ask again for what could not be had: the phone runs by now."""
+        if self._is_stale and self.isVisible():
             self._pause.start()
 
     def reload(self) -> None:

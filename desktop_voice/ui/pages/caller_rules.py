@@ -97,6 +97,8 @@ class CallerRules(QWidget):
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
         announce(self.problem, problem)
+        if problem:
+            self.options.set_value(self._settings.current.inbound.policy)
         self._show_warning()
 
     def _show_warning(self) -> None:

@@ -158,6 +158,7 @@ class CallsPage(QWidget):
         bridge.approval_requested.connect(self._on_approval)
         bridge.error.connect(lambda _event: self.dial.answered())
         bridge.phone_status.connect(self._on_status)
+        bridge.phone_status.connect(self.history.on_status)
         self._reach.changed.connect(self._on_reach)
 
     def _request(self, number: str, mode: CallMode, message: str, at_night: bool) -> None:

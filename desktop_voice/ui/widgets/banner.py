@@ -21,8 +21,6 @@ class Banner(QFrame):
     """One message: what happened, what to do, and the buttons for it."""
 
     dismissed = Signal()
-    retried = Signal()
-
     acted = Signal()
 
     def __init__(self, message: Message, action: Action | None = None) -> None:
@@ -51,11 +49,6 @@ class Banner(QFrame):
             set_kind(advice, "hint")
             words.addWidget(advice)
         row.addLayout(words, 1)
-        if isinstance(message, ErrorRaised) and message.retryable:
-            retry = QPushButton("Retry")
-            retry.setAccessibleDescription(message.what)
-            retry.clicked.connect(self.retried)
-            row.addWidget(retry, 0, Qt.AlignmentFlag.AlignVCenter)
         if action is not None:
             act = QPushButton(action[0])
             act.setAccessibleDescription(message.what)
@@ -72,8 +65,6 @@ class Banner(QFrame):
 
 class BannerStack(QWidget):
     """The newest messages, each once; older ones come up as these are dismissed."""
-
-    retry_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -119,10 +110,6 @@ class BannerStack(QWidget):
         if action is not None:
             action[1]()
 
-    def _retry(self, message: Message) -> None:
-        self.dismiss(message)
-        self.retry_requested.emit()
-
     def _refresh(self) -> None:
         for banner in self._banners:
             self._column.removeWidget(banner)
@@ -140,5 +127,4 @@ class BannerStack(QWidget):
         banner = Banner(message, self._actions.get(message))
         banner.acted.connect(lambda: self._act(message))
         banner.dismissed.connect(lambda: self.dismiss(message))
-        banner.retried.connect(lambda: self._retry(message))
         return banner
