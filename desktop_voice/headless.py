@@ -141,7 +141,9 @@ def with_phone(
         is_wanted = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in _ENDINGS:
-            if (number := getattr(signal, name, None)) is not None:
+            number = getattr(signal, name, None)
+            # What was started with “nohup” is to outlive its terminal.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, lambda *_of: loop.call_soon_threadsafe(is_wanted.set))
         try:
             await service.start()

@@ -225,7 +225,7 @@ class CallLimitSettings(Section):
         ge=30,
         le=14_400,
         title="Longest call",
-        description="No extension passes this; the carrier ends the call here by itself.",
+        description="No extension passes this; the carrier ends an outgoing call then by itself.",
         json_schema_extra={"unit": "s"},
     )
     ring_timeout_s: int = Field(
@@ -363,12 +363,12 @@ class ServerSettings(Section):
         ge=1024,
         le=65_535,
         title="Port",
-        description="Where the tunnel finds this app; the next free one if it is taken.",
+        description="Where the tunnel finds this app, or the next free one; from the next start on.",
     )
     bind: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")] = Field(
         "127.0.0.1",
         title="Address",
-        description="127.0.0.1 admits this machine only, which a tunnel needs; 0.0.0.0 all.",
+        description="127.0.0.1 admits this machine only, as tunnels need; 0.0.0.0 all; from next start.",
     )
     webhook_path: Path = Field(
         "", title="Extra webhook path", description="A further path for webhooks, like /call/me."

@@ -158,7 +158,7 @@ class Examination:
             self._fail(Hop.LISTENER, error, Fix.CHECK_AGAIN)
             self._skip(Hop.TUNNEL, *_WAY)
             return ""
-        note = "" if port == wanted else f" Port {wanted} is taken."
+        note = "" if port == wanted else f" Port {wanted} was taken, or counts from the next start."
         self._good(Hop.LISTENER, f"The server listens on port {port}.{note}")
         self._begin(Hop.TUNNEL)
         began_s = time.monotonic()
@@ -188,9 +188,14 @@ class Examination:
         began_s = time.monotonic()
         away = self._ground.settings().away
         try:
-            if acts:
+            is_here = True
+            if self._acts:
                 await self._keeper.point(carrier, number, base, away, takes_over=self._takes_over)
-            elif not await self._keeper.points_to(carrier, number, base):
+            elif acts:
+                is_here = await self._keeper.follow(carrier, number, base, away)
+            else:
+                is_here = await self._keeper.points_to(carrier, number, base)
+            if not is_here:
                 raise _points_elsewhere()
         except PhoneError as error:
             self._fail(Hop.NUMBER_WEBHOOK, error, Fix.POINT_NUMBER)
