@@ -138,7 +138,7 @@ def _unlock(options: argparse.Namespace) -> int:
         raise VaultError(
             "VAULT-07",
             "This system has no keyring that could keep the vault open.",
-            "Each command asks for the passphrase instead, and so does the window.",
+            "The commands that need keys ask for the passphrase instead, and so does the window.",
         )
     _opened(options).use_keyring()
     print("The vault opens through the system's keyring from now on.")

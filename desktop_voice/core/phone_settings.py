@@ -363,12 +363,12 @@ class ServerSettings(Section):
         ge=1024,
         le=65_535,
         title="Port",
-        description="Where the tunnel finds this app, or the next free one; from the next start on.",
+        description="Where tunnels find this app, or the next free one; counts from the next start.",
     )
     bind: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")] = Field(
         "127.0.0.1",
         title="Address",
-        description="127.0.0.1 admits this machine only, as tunnels need; 0.0.0.0 all; from next start.",
+        description="127.0.0.1 admits this machine only, which tunnels need; from the next start.",
     )
     webhook_path: Path = Field(
         "", title="Extra webhook path", description="A further path for webhooks, like /call/me."

@@ -247,7 +247,9 @@ async def test_the_chosen_one_of_several_numbers_is_used(scene: Scene) -> None:
 async def test_another_port_than_the_wished_one_is_told(scene: Scene) -> None:
     scene.port = 8003
     hops = await scene.look()
-    assert hops[Hop.LISTENER].text == "The server listens on port 8003. Port 8000 is taken."
+    assert hops[Hop.LISTENER].text == (
+        "The server listens on port 8003. Port 8000 was taken, or counts from the next start."
+    )
 
 
 async def test_every_hop_is_told_to_be_under_way_before_it_is_done(scene: Scene) -> None:
