@@ -277,3 +277,47 @@ def broken_off(error: str) -> ReachError:
         f"The check of the public address broke off ({error}).",
         "Check again; if it happens again, report it.",
     )
+
+
+# --- the service ---
+
+
+def no_tunnel() -> PhoneError:
+    """The settings want none, and there is no address either."""
+    return PhoneError(
+        "REACH-27",
+        "There is no tunnel and no public address, so the carrier cannot reach this machine.",
+        "Choose a tunnel, or enter a public address, in the settings.",
+    )
+
+
+def slow_tunnel() -> PhoneError:
+    """It still comes up."""
+    return PhoneError(
+        "REACH-28",
+        "The tunnel is not up yet.",
+        "Wait a moment; if it stays like that, restart it or choose another one.",
+        retryable=True,
+    )
+
+
+def not_left(*, is_end: bool) -> PhoneError:
+    """A number still leads here, where its calls are not wanted; ``is_end``: the app closes."""
+    where = "its callers reach nobody now" if is_end else "its calls still lead to this app"
+    again = "Start the app again" if is_end else "Choose it here again, with its account's keys"
+    return PhoneError(
+        "REACH-26",
+        f"The number could not be given back at the carrier: {where}.",
+        f"{again}, or set the number's webhook in the carrier's console.",
+    )
+
+
+def only_the_user_can_help(problem: PhoneError) -> bool:
+    """Whether a tunnel's failure stays until the user does something in this app.
+
+    It is tried again then anyway; until then a try would only cost: a download, a refusal.
+    """
+    return problem.code in _USERS_OWN or problem.code.startswith("VAULT-")
+
+
+_USERS_OWN = frozenset({"TUNNEL-04", "TUNNEL-09", "REACH-27"})

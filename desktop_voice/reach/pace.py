@@ -19,6 +19,7 @@ class ReachPace:
         tick_s: Between two looks at the clock.
         look_every_s: Between two looks at every hop while all is well.
         look_again_s: The same while something is broken: after the first look, the second ...
+        open_again_s: Between two tries, by itself, of a tunnel that failed for good.
         tunnel: Of the tunnel's program.
     """
 
@@ -29,4 +30,5 @@ class ReachPace:
     tick_s: float = 5.0
     look_every_s: float = 300.0
     look_again_s: tuple[float, ...] = (10.0, 20.0, 40.0, 60.0)
+    open_again_s: float = 60.0
     tunnel: TunnelPace = field(default_factory=TunnelPace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.core.phone_settings import CarrierChoice
 from desktop_voice.core.reach import Hop, HopReport, HopState, Reach, ReachState
 from desktop_voice.core.settings import Settings
+from desktop_voice.reach import failures
 from desktop_voice.reach.examination import Examination, fix_of_tunnel
 from desktop_voice.reach.ground import Ground
 from desktop_voice.reach.keeper import NumberKeeper
@@ -71,15 +73,19 @@ class ReachService:
         self._supervisor = TunnelSupervisor(self._make_tunnel, self._on_tunnel)
         self._may_fetch = False
         self._base = ""
-        self._examined = ""
+        self._arrivals = 0
+        self._examined = 0
         self._had_call = False
         self._base_news = asyncio.Event()
         self._wake = asyncio.Event()
         self._number: OwnNumber | None = None
         self._reach = Reach()
         self._looking = asyncio.Lock()
+        self._leaving = asyncio.Lock()
         self._tasks: set[asyncio.Task[object]] = set()
         self._look: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[object] | None = None
+        self._opened_s = -math.inf
         self._is_quiet = False
         self._is_outdated = False
         self._is_started = False
@@ -110,14 +116,15 @@ class ReachService:
         is_same = now.carrier == then.carrier
         if is_same and then.number in (now.number, ""):
             return
-        await self._give_up()
         but = then.number if is_same else ""
-        if self._number is not None and self._number.number != but:
-            self._number, self._had_call = None, False
-        with contextlib.suppress(DesktopVoiceError):
-            # Without its account, the numbers are left already.
-            carrier = self._ground.carrier()
-            await self._within_a_while(self._keeper.give_back(carrier, but))
+        async with self._leaving:
+            await self._give_up()
+            if self._number is not None and self._number.number != but:
+                self._number, self._had_call = None, False
+            with contextlib.suppress(DesktopVoiceError):
+                # Without its account, the numbers are left already.
+                carrier = self._ground.carrier()
+                await self._within_a_while(self._keeper.give_back(carrier, but))
 
     async def apply(self, before: Settings, after: Settings) -> None:
         """The settings changed: another tunnel or carrier is followed at once.
@@ -130,7 +137,6 @@ class ReachService:
             await self._give_up()
         if is_moved or not self._has_carrier():
             await self._supervisor.stop()
-            self._use("", tells_client=False)
         if (is_moved or is_other) and self._has_carrier():
             self._spawn(self._open())
         if not self._is_wanted():
@@ -150,10 +156,11 @@ class ReachService:
 
         Or leave them as the user chose for the time away.
         """
-        await self._give_up()
-        self._number = None
-        away = self._ground.settings().away
-        await self._within_a_while(self._keeper.leave(carrier, away))
+        async with self._leaving:
+            await self._give_up()
+            self._number = None
+            away = self._ground.settings().away
+            await self._within_a_while(self._keeper.leave(carrier, away))
 
     async def close(self) -> None:
         """Leave the numbers, and end the tunnel; whatever is asked from now on does nothing."""
@@ -196,16 +203,20 @@ class ReachService:
             self._is_quiet = is_quiet
             self._may_fetch = self._may_fetch or may_fetch
             self._is_outdated = True
-            while self._is_outdated and not self._is_closing:
-                self._is_outdated, self._examined = False, ""
-                self._wake.clear()
-                look = self._look_at_all(acts, takes_over, is_quiet)
-                self._look = asyncio.get_running_loop().create_task(look)
+            while self._is_outdated:
+                async with self._leaving:
+                    # What is given back meanwhile would only be taken again.
+                    if self._is_closing:
+                        break
+                    self._is_outdated, self._examined = False, 0
+                    self._wake.clear()
+                    look = self._look_at_all(acts, takes_over, is_quiet)
+                    self._look = asyncio.get_running_loop().create_task(look)
                 try:
                     await self._look
                 except asyncio.CancelledError:
                     # What was found holds no more, and what holds is not found yet.
-                    self._examined = ""
+                    self._examined = 0
                     self._wake.set()
                     if (me := asyncio.current_task()) is not None and me.cancelling():
                         raise
@@ -241,11 +252,13 @@ class ReachService:
         self._show(found, is_settled=True)
 
     async def _give_up(self) -> None:
-        """End the look that is under way."""
-        look = self._look
-        if look is not None:
-            look.cancel()
-            await asyncio.wait({look})
+        """End the look that is under way, and the number's way to a new address."""
+        while under_way := {
+            task for task in (self._look, self._following) if task is not None and not task.done()
+        }:
+            for task in under_way:
+                task.cancel()
+            await asyncio.wait(under_way)
 
     async def restart_tunnel(self, *, may_fetch: bool = False) -> Reach:
         """Begin anew with the tunnel, then look at everything."""
@@ -264,6 +277,7 @@ class ReachService:
     # --- the tunnel ---
 
     async def _open(self) -> None:
+        self._opened_s = time.monotonic()
         try:
             port = await self._ground.listen()
         except PhoneError as error:
@@ -274,25 +288,34 @@ class ReachService:
     def _make_tunnel(self) -> Any:  # noqa: ANN401 - the supervisor's
         tunnel = self._ground.make_tunnel(self._may_fetch)
         if tunnel is None:
-            raise _no_tunnel()
+            raise failures.no_tunnel()
         return tunnel
 
     def _on_tunnel(self, status: TunnelStatus) -> None:
         if self._is_closing:
             return
-        if status.state is TunnelState.READY:
-            if status.base != self._base:
-                self._use(status.base, tells_client=status.tells_client)
-                if self._look is not None and self._examined not in ("", status.base):
-                    self._is_outdated = True
-                    self._look.cancel()
-                self._spawn(self._follow())
-            else:
-                self._wake.set()
+        if not status.base and self._base:
+            # Nobody gets through, and no call can be placed that would come back here.
+            self._use("", tells_client=False)
+        if status.state is TunnelState.READY and status.base == self._base:
+            self._wake.set()
+        elif status.state is TunnelState.READY:
+            self._arrive(status)
         elif status.problem is not None:
             report = HopReport.failed(Hop.TUNNEL, status.problem, fix_of_tunnel(status.problem))
             self._tell(report, is_settled=not self._looking.locked())
         self._base_news.set()
+
+    def _arrive(self, status: TunnelStatus) -> None:
+        """The public address is there, a new one or the one before: the number follows."""
+        self._use(status.base, tells_client=status.tells_client)
+        self._arrivals += 1
+        if self._look is not None and self._examined:
+            self._is_outdated = True
+            self._look.cancel()
+        if self._following is not None:
+            self._following.cancel()
+        self._following = self._spawn(self._follow())
 
     def _use(self, base: str, *, tells_client: bool) -> None:
         self._base = base
@@ -300,9 +323,15 @@ class ReachService:
         self._publish(replace(self._reach, base=base))
 
     async def _base_within(self, *, opens: bool) -> str:
-        """Wait for the tunnel; open it if it is not even begun, or if ``opens`` has it do so."""
-        state = self._supervisor.status.state
-        if state is TunnelState.STOPPED or (opens and state is TunnelState.FAILED):
+        """Wait for the tunnel; open it if it is not even begun, or failed and may be tried again.
+
+        ``opens``: somebody wants it tried at once.
+        """
+        status = self._supervisor.status
+        is_failed = status.state is TunnelState.FAILED
+        if status.state is TunnelState.STOPPED or (
+            is_failed and (opens or self._may_open_again(status.problem))
+        ):
             await self._open()
         began_s = time.monotonic()
         most_s = self._pace.fetch_s if self._may_fetch else self._pace.base_s
@@ -312,7 +341,7 @@ class ReachService:
                     self._base_news.clear()
                     status = self._supervisor.status
                     if status.state is TunnelState.READY:
-                        self._examined = status.base
+                        self._examined = self._arrivals
                         return status.base
                     is_beyond = status.state is TunnelState.FAILED
                     is_slow = time.monotonic() - began_s > self._pace.repair_s
@@ -320,16 +349,20 @@ class ReachService:
                         raise status.problem
                     await self._base_news.wait()
         except TimeoutError:
-            raise self._supervisor.status.problem or _slow_tunnel() from None
+            raise self._supervisor.status.problem or failures.slow_tunnel() from None
+
+    def _may_open_again(self, problem: PhoneError | None) -> bool:
+        is_due = time.monotonic() - self._opened_s >= self._pace.open_again_s
+        return is_due and not (problem and failures.only_the_user_can_help(problem))
 
     # --- staying true ---
 
     async def _follow(self) -> None:
-        """The address is new: the number first, then everything."""
+        """The address has come: the number first, then everything."""
         if self._number is not None:
             await self._point(self._number)
         async with self._looking:
-            if self._examined != self._base:
+            if self._examined != self._arrivals:
                 self._wake.set()
 
     async def _point(self, number: OwnNumber) -> None:
@@ -338,7 +371,7 @@ class ReachService:
             try:
                 carrier = self._ground.carrier()
                 away = self._ground.settings().away
-                await self._keeper.point(carrier, number, self._base, away)
+                await self._keeper.follow(carrier, number, self._base, away)
             except DesktopVoiceError as error:
                 pause_s = next(pauses, None)
                 if pause_s is None or not error.retryable:
@@ -393,7 +426,8 @@ class ReachService:
                 await leaving
         except (DesktopVoiceError, TimeoutError, OSError) as error:
             _log.warning("number could not be left", error=type(error).__name__)
-            self._ground.publish(_NOT_LEFT)
+            problem = failures.not_left(is_end=self._is_closing)
+            self._ground.publish(ev.ErrorRaised.of(problem))
 
     # --- reports ---
 
@@ -431,10 +465,11 @@ class ReachService:
             return False
         return True
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, object]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
+        return task
 
     def _on_done(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
@@ -451,27 +486,3 @@ def _tunnel_of(settings: Settings) -> object:
 def _matters(settings: Settings) -> object:
     """What of the settings the way in depends on besides the tunnel and the carrier."""
     return (settings.phone.number, settings.inbound, settings.away, settings.server)
-
-
-_NOT_LEFT = ev.ErrorRaised(
-    "REACH-26",
-    "The number could not be given back at the carrier: its callers reach nobody now.",
-    "Start the app again, or set the number's webhook in the carrier's console.",
-)
-
-
-def _no_tunnel() -> PhoneError:
-    return PhoneError(
-        "REACH-27",
-        "There is no tunnel and no public address, so the carrier cannot reach this machine.",
-        "Choose a tunnel, or enter a public address, in the settings.",
-    )
-
-
-def _slow_tunnel() -> PhoneError:
-    return PhoneError(
-        "REACH-28",
-        "The tunnel is not up yet.",
-        "Wait a moment; if it stays like that, restart it or choose another one.",
-        retryable=True,
-    )

@@ -26,6 +26,7 @@ from desktop_voice.telephony.failures import no_carrier
 from desktop_voice.tunnel.tunnel import Tunnel
 from desktop_voice.tunnel.way import PublicWay
 from tests.helpers.scripted_carrier import MY_NUMBER, ScriptedCarrier
+from tests.helpers.tunnel_lab import eventually
 
 DEADLINE_S = 10.0
 PATH = "/api/voice/webhook/twilio"
@@ -34,6 +35,10 @@ OTHER = OwnNumber("+14155550101", True, "PN2")
 OTHERS_OLD = NumberWebhook(OTHER.number, "https://other.example/voice", {"ref": "PN2"})
 TWILIO = Settings().with_values((("phone", "carrier", "twilio"), ("inbound", "policy", "pairing")))
 QUICK = ReachPace(tick_s=0.01, look_again_s=(0.02,))
+EAGER = replace(QUICK, open_again_s=0.02)
+DISK_FULL = PhoneError("TUNNEL-05", "There is no room.", "Free some space.")
+NO_TOKEN = PhoneError("TUNNEL-09", "The token is missing.", "Enter it.")
+NO_NETWORK = PhoneError("TUNNEL-08", "There is no network.", "Wait.", retryable=True)
 WAY = (Hop.DNS, Hop.TLS, Hop.ROUND_TRIP, Hop.MEDIA)
 
 
@@ -69,6 +74,9 @@ class Scene:
     settings: Settings = TWILIO
     tunnels: list[ScriptedTunnel] = field(default_factory=list)
     no_tunnel: PhoneError | None = None
+    own_name: str = ""
+    made: int = 0
+    bases: list[str] = field(default_factory=list)
     events: list[ev.Event] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     probed: list[str] = field(default_factory=list)
@@ -83,10 +91,15 @@ class Scene:
         return 8000
 
     def _make_tunnel(self, _may_fetch: bool) -> Tunnel:
+        self.made += 1
         if self.no_tunnel is not None:
             raise self.no_tunnel
-        self.tunnels.append(ScriptedTunnel(f"https://name-{len(self.tunnels) + 1}.example"))
+        name = self.own_name or f"https://name-{len(self.tunnels) + 1}.example"
+        self.tunnels.append(ScriptedTunnel(name))
         return self.tunnels[-1]
+
+    def _use_base(self, base: str, _is_own: bool) -> None:
+        self.bases.append(base)
 
     def publish(self, event: ev.Event) -> None:
         self.events.append(event)
@@ -98,12 +111,12 @@ class Scene:
         await self.may_probe.wait()
         return ProbeResult(tuple(HopReport(hop, HopState.OK, "Good.") for hop in WAY))
 
-    def service(self) -> ReachService:
+    def service(self, pace: ReachPace = QUICK) -> ReachService:
         ground = Ground(
             settings=lambda: self.settings,
             carrier=self._carrier,
             listen=self._listen,
-            use_base=lambda _base, _is_own: None,
+            use_base=self._use_base,
             make_tunnel=self._make_tunnel,
             engines=lambda: None,
             publish=self.publish,
@@ -113,7 +126,7 @@ class Scene:
             memory_file=self.folder / "numbers.json",
             office=ProbeOffice(SystemClock()),
             way=PublicWay(),
-            pace=QUICK,
+            pace=pace,
         )
 
     async def until(self, is_so: Callable[[], object]) -> None:
@@ -148,8 +161,8 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 @asynccontextmanager
-async def running(scene: Scene) -> AsyncIterator[ReachService]:
-    reach = scene.service()
+async def running(scene: Scene, pace: ReachPace = QUICK) -> AsyncIterator[ReachService]:
+    reach = scene.service(pace)
     reach.start()
     try:
         yield reach
@@ -342,7 +355,7 @@ async def test_a_number_of_another_account_is_not_taken_unasked(scene: Scene) ->
 
 async def test_a_tunnel_that_failed_for_good_is_tried_again_when_asked(scene: Scene) -> None:
     scene.may_probe.set()
-    scene.no_tunnel = PhoneError("TUNNEL-09", "The token is missing.", "Enter it.")
+    scene.no_tunnel = NO_TOKEN
     async with running(scene) as reach:
         for _ in range(2):
             found = await reach.examine(acts=True, may_fetch=True)
@@ -354,7 +367,7 @@ async def test_a_tunnel_that_failed_for_good_is_tried_again_when_asked(scene: Sc
 
 async def test_new_keys_try_a_failed_tunnel_again(scene: Scene) -> None:
     scene.may_probe.set()
-    scene.no_tunnel = PhoneError("TUNNEL-09", "The token is missing.", "Enter it.")
+    scene.no_tunnel = NO_TOKEN
     async with running(scene) as reach:
         await reach.examine()
         scene.no_tunnel = None
@@ -383,4 +396,128 @@ async def test_without_a_carrier_it_is_off(scene: Scene) -> None:
         assert reach.reach == Reach()
         assert carrier is not None
         assert carrier.webhooks[MY_NUMBER] == OLD
+    assert scene.errors == []
+
+
+@pytest.mark.parametrize("problem", [NO_NETWORK, DISK_FULL], ids=["in vain", "for good"])
+async def test_no_call_can_be_placed_while_the_tunnel_is_gone(
+    scene: Scene, problem: PhoneError
+) -> None:
+    scene.may_probe.set()
+    async with running(scene) as reach:
+        await reach.examine(acts=True)
+        assert scene.bases == ["https://name-1.example"]
+        scene.no_tunnel = problem
+        scene.tunnels[0].broken.set()
+        await scene.until(lambda: reach.reach.state is ReachState.BROKEN)
+        # The phone dials nobody without an address, and says so.
+        assert scene.bases[-1] == reach.reach.base == ""
+        scene.no_tunnel = None
+        await reach.restart_tunnel()
+        assert scene.bases[-1] == reach.reach.base == "https://name-2.example"
+
+
+async def test_an_address_that_comes_back_is_used_and_looked_at_again(scene: Scene) -> None:
+    scene.may_probe.set()
+    scene.own_name = "https://phone.example.com"
+    async with running(scene) as reach:
+        await reach.examine(acts=True)
+        scene.no_tunnel = NO_NETWORK
+        scene.tunnels[0].broken.set()
+        await scene.until(lambda: reach.reach.state is ReachState.BROKEN)
+        scene.probed.clear()
+        scene.no_tunnel = None
+        await scene.until(lambda: reach.reach.state is ReachState.READY)
+        assert scene.bases == [scene.own_name, "", scene.own_name]
+        assert scene.probed
+        assert scene.url() == f"{scene.own_name}{PATH}"
+
+
+async def test_a_set_up_during_which_the_address_comes_back_begins_anew(scene: Scene) -> None:
+    scene.own_name = "https://phone.example.com"
+    async with running(scene) as reach:
+        async with asked(scene, reach) as task:
+            scene.tunnels[0].broken.set()
+            await scene.until(lambda: len(scene.probed) == 2)
+        assert task.result().state is ReachState.READY
+        assert scene.url() == f"{scene.own_name}{PATH}"
+
+
+async def test_a_tunnel_that_failed_for_a_passing_reason_comes_back_by_itself(
+    scene: Scene,
+) -> None:
+    scene.may_probe.set()
+    scene.no_tunnel = DISK_FULL
+    async with running(scene, EAGER) as reach:
+        await scene.until(lambda: reach.reach.state is ReachState.BROKEN)
+        scene.no_tunnel = None
+        await scene.until(lambda: reach.reach.base)
+        assert (await reach.examine(acts=True)).state is ReachState.READY
+
+
+@pytest.mark.parametrize(
+    ("problem", "pace"),
+    [
+        (NO_TOKEN, EAGER),
+        (PhoneError("VAULT-01", "The vault is locked.", "Unlock it."), EAGER),
+        # Once a minute at most, however often it is looked at.
+        (DISK_FULL, QUICK),
+    ],
+    ids=["token", "vault", "too soon"],
+)
+async def test_what_a_try_would_not_mend_is_not_tried_by_itself(
+    scene: Scene, problem: PhoneError, pace: ReachPace
+) -> None:
+    assert scene.carrier is not None
+    scene.may_probe.set()
+    scene.no_tunnel = problem
+    async with running(scene, pace) as reach:
+        await scene.until(lambda: reach.reach.state is ReachState.BROKEN)
+        looks = scene.carrier.all
+        await eventually(lambda: len(looks("account")) > 3)
+        assert scene.made == 1
+
+
+async def test_a_number_that_is_given_back_follows_no_address_any_more(scene: Scene) -> None:
+    assert scene.carrier is not None
+    scene.may_probe.set()
+    scene.carrier.own = (*scene.carrier.own, OTHER)
+    scene.settings = TWILIO.with_value("phone", "number", MY_NUMBER)
+    async with running(scene) as reach:
+        await reach.examine(acts=True)
+        scene.carrier.holding["set_webhook"] = carrier_answers = asyncio.Event()
+        scene.tunnels[0].broken.set()
+        asked_for = scene.carrier.all
+        await eventually(lambda: len(asked_for("set_webhook")) == 2)
+        await scene.change(reach, ("phone", "number", OTHER.number))
+        assert scene.url() == OLD.url
+        carrier_answers.set()
+        await reach.examine(acts=True)
+        assert scene.url() == OLD.url
+        assert scene.url(OTHER.number).startswith("https://name-2")
+    assert scene.errors == []
+
+
+async def test_a_number_that_cannot_be_given_back_is_told_with_what_helps(scene: Scene) -> None:
+    assert scene.carrier is not None
+    scene.may_probe.set()
+    async with running(scene) as reach:
+        await reach.examine(acts=True)
+        scene.carrier.fail("restore_webhook")
+        await reach.give_back(scene.settings.with_value("phone", "carrier", "plivo"))
+        (told,) = (event for event in scene.events if isinstance(event, ev.ErrorRaised))
+        assert told.code == "REACH-26"
+        assert "Start the app" not in told.do
+        assert scene.url() != OLD.url
+    assert scene.url() == OLD.url, "the end tries it once more"
+
+
+async def test_a_number_that_the_account_lost_is_no_error_at_the_end(scene: Scene) -> None:
+    assert scene.carrier is not None
+    scene.may_probe.set()
+    async with running(scene) as reach:
+        await reach.examine(acts=True)
+        scene.carrier.own = ()
+        unknown = PhoneError("CARRIER-19", "It does not know this number.", "Look.")
+        scene.carrier.fail("webhook", *[unknown] * 9)
     assert scene.errors == []
