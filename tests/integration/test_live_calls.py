@@ -96,6 +96,15 @@ class Phones:
         }
 
 
+LONG_GREETING = (
+    "Hello. You have reached the mailbox of somebody who is not available at the moment, because "
+    "they are on another line, or away from their telephone, or fast asleep. Your call is very "
+    "important to them, and so are you. At the tone, please record your message. When you have "
+    "finished recording, you may hang up, or press one for more options."
+)
+"""Longer than a message takes, with all the silence after it in which a person is hung up on."""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def phones(room: EngineRoom) -> AsyncIterator[Phones]:
     async with RehearsalProcess() as rehearsal, model_server() as model:
@@ -173,7 +182,7 @@ async def test_what_may_interrupt_does_and_nothing_else(
             steps = [{"play": str(question)}, cut, {"wait_s": 1}, {"hang_up": True}]
             async with at_once:
                 async with one_by_one:
-                    await lab.service.apply(phones.settings(phone__interruptible=allowed.value))
+                    await lab.service.apply(("phone", "interruptible", allowed.value))
                     call = await lab.call_in(
                         next(numbers), kind="script", steps=steps, transcribe=False
                     )
@@ -236,11 +245,13 @@ async def test_where_nobody_talks_the_call_ends_by_a_rule(phones: Phones, tmp_pa
     async with phones.phone(tmp_path, limits__ring_timeout_s=5) as lab:
         silent = await lab.call_in(NUMBERS[0])
         await lab.until(ev.ReplyText, is_on(silent))
-        machine = await lab.call_out(SENTENCES[1], CallMode.NOTIFY, NUMBERS[1], answer="machine")
+        machine = await lab.call_out(
+            SENTENCES[1], CallMode.NOTIFY, NUMBERS[1], answer="machine", greeting=LONG_GREETING
+        )
         for number, answer in zip(NUMBERS[2:], wanted, strict=False):
             call = await lab.call_out("Hello.", CallMode.NOTIFY, number, answer=answer)
             assert (await lab.ended(call)).reason in wanted[answer]
-        await lab.service.apply(phones.settings(limits__max_duration_s=10))
+        await lab.service.apply(("limits", "max_duration_s", 10))
         long = await lab.call_in(NUMBERS[5])
         machine, long, silent = await asyncio.gather(*map(lab.ended, (machine, long, silent)))
         for call in (machine, long, silent):
