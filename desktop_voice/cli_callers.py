@@ -59,7 +59,7 @@ def _list(options: argparse.Namespace) -> int:
         _print(
             options.json,
             {"type": "caller", **one},
-            f"let in  {one['number']:16}  {one['since'][:16]}  {one['label']}".rstrip(),
+            f"let in  {one['number']:16}  {one['since'][:16]}  {plain(one['label'])}".rstrip(),
         )
     return 0
 
@@ -102,4 +102,4 @@ def _app() -> LocalApiClient:
 
 
 def _print(as_json: bool, data: Mapping[str, Any], text: str) -> None:
-    print(json.dumps(data) if as_json else plain(text), flush=True)
+    print(json.dumps(data) if as_json else text, flush=True)

@@ -87,3 +87,25 @@ def test_what_the_app_could_not_do_is_told(
     _runs(monkeypatch, _reach(ReachState.OFF, is_busy=False, error=error))
     assert main(["setup", "phone"]) != 0
     assert "It failed." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", ["", "REACH-23"])
+def test_a_number_that_somebody_may_call_works(
+    code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    callers = {**_hop(Hop.POLICY, HopState.WARNING, "Somebody may."), "code": code}
+    _runs(monkeypatch, _reach(ReachState.READY, callers, is_busy=False))
+    assert main(["setup", "phone"]) == 0
+    assert capsys.readouterr().out.endswith("\nYour number works.\n")
+
+
+def test_a_number_that_nobody_may_call_is_not_said_to_work_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    callers = {**_hop(Hop.POLICY, HopState.WARNING, "Nobody may call in."), "code": "REACH-22"}
+    app = _runs(monkeypatch, _reach(ReachState.READY, callers, is_busy=False))
+    assert main(["setup", "phone", "--policy", "disabled"]) == 0
+    assert app.wishes == [{"carrier": "twilio", "policy": "disabled"}]
+    printed = capsys.readouterr().out
+    assert "every caller is refused" in printed
+    assert "--policy pairing" in printed

@@ -93,7 +93,9 @@ class LetInCallers(QWidget):
             self.remove_buttons[number].setFocus()
 
     def _add_row(self, caller: PairedCaller) -> None:
-        who = visible(" ".join(part for part in (number_text(caller.number), caller.label) if part))
+        who = visible(
+            " · ".join(part for part in (number_text(caller.number), caller.label) if part)
+        )
         button = QPushButton("Remove")
         button.setAccessibleName(f"Remove {who}")
         button.clicked.connect(lambda: self._remove(caller.number, who))

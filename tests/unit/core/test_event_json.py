@@ -62,6 +62,32 @@ def test_a_conversation_event_has_its_shape_and_its_line(
                 "retryable": True,
             },
         ),
+        (
+            ev.PairingRequested("c1", "+14155550123", "12345678"),
+            {
+                "type": "pairing",
+                "call_id": "c1",
+                "number": "+14155550123",
+                "state": "asked",
+                "code": "12345678",
+            },
+        ),
+        (
+            ev.PairingCodeGiven("c1", "+14155550123"),
+            {"type": "pairing", "call_id": "c1", "number": "+14155550123", "state": "code_given"},
+        ),
+        (
+            ev.PairingSettled("c1", "+14155550123", True),
+            {"type": "pairing", "call_id": "c1", "number": "+14155550123", "state": "let_in"},
+        ),
+        (
+            ev.PairingSettled("c1", "+14155550123", False),
+            {"type": "pairing", "call_id": "c1", "number": "+14155550123", "state": "refused"},
+        ),
+        (
+            ev.CallerRemoved("+14155550123"),
+            {"type": "caller_removed", "number": "+14155550123"},
+        ),
         (ev.Notice("Changed.", "Look."), {"type": "notice", "what": "Changed.", "do": "Look."}),
         (ev.AlarmRang("Tea"), {"type": "alarm", "text": "Tea"}),
         (

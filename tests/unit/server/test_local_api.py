@@ -221,10 +221,25 @@ async def test_a_stranger_learns_no_paths(tmp_path: Path) -> None:
     async with serving(app, file):
         terminal = Terminal(file)
         for path in ("/", "/api/voice/calls", "/api/voice/none"):
-            assert (await terminal.ask("GET", path, Authorization=""))[0] == 401
-        assert (await terminal.ask("GET", "/api/voice/none"))[0] == 404
-        assert (await terminal.ask("PUT", "/api/voice/calls"))[0] == 405
-        assert (await terminal.ask("POST", "/app/voice/stream/1"))[0] == 404
+            assert await terminal.ask("GET", path, Authorization="") == (401, None)
+
+
+async def test_who_has_the_token_is_told_in_words_that_there_is_no_such_path(
+    tmp_path: Path,
+) -> None:
+    app, file = RunningApp(), tmp_path / "local-api.json"
+    async with serving(app, file):
+        terminal = Terminal(file)
+        for method, path, expected in (
+            ("GET", "/api/voice/none", 404),
+            ("POST", "/app/voice/stream/1", 404),
+            ("PUT", "/api/voice/calls", 405),
+            ("PATCH", "/api/voice/calls/one", 405),
+        ):
+            status, told = await terminal.ask(method, path)
+            assert (status, told["error"]["code"]) == (expected, "LOCAL-08")
+            assert method in told["error"]["what"]
+            assert told["error"]["do"]
 
 
 @pytest.mark.parametrize(
