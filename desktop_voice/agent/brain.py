@@ -112,7 +112,9 @@ class Brain:
         await self.ready()
         match = self.recognise(text)
         handler = _handlers(manner).get(match.name) if match is not None else None
-        if match is not None and handler is not None:
+        if match is not None and match.name in manner.refused:
+            yield Say(manner.refused[match.name])
+        elif match is not None and handler is not None:
             yield Did(match.name)
             for part in handler(match.slots, Desk(self._clock, self._alarms, history)):
                 yield part

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -39,12 +39,15 @@ class Manner:
         tools: What the model may have done.
         instructions: What the model is told of this one conversation, by us or by the owner;
             nothing that came from a caller, not even their number, belongs here.
+        refused: Built-in intents that cannot be done in this conversation, by their ids, and what
+            is said instead.
     """
 
     prompt: Literal["desk", "phone"] = "desk"
     trust: Trust = Trust.OWNER
     tools: tuple[Tool, ...] = ()
     instructions: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 DESK = Manner()

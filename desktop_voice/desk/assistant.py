@@ -7,7 +7,7 @@ so that a window can be painted before any of them is loaded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +44,7 @@ class DeskAssistant:
         needs_wake: Whether it waits for the wake word.
         key_source: Returns the model's key by the name of its environment variable, in a worker
             thread; without it the vault counts that needs no question.
+        refused: Built-in intents that cannot be done here, and what is said instead.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class DeskAssistant:
         *,
         needs_wake: bool = True,
         key_source: Callable[[str], str] | None = None,
+        refused: Mapping[str, str] | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
@@ -64,6 +66,7 @@ class DeskAssistant:
         self._make_line = make_line
         self._needs_wake = needs_wake
         self._key_source = key_source
+        self._refused = refused
         self._media_loop: asyncio.AbstractEventLoop | None = None
         self._desk: Desk | None = None
         self._is_ready = False
@@ -92,6 +95,7 @@ class DeskAssistant:
             line,
             needs_wake=self._needs_wake,
             key_source=self._key_source,
+            refused=self._refused,
         )
         await self._desk.run(self._obey_pending)
 
@@ -126,6 +130,11 @@ class DeskAssistant:
     def desk(self) -> DeskLoop | None:
         """The running loop; None before :meth:`run`. For the media loop only."""
         return self._desk.loop if self._desk else None
+
+    @property
+    def has_alarms(self) -> bool:
+        """Whether a timer, an alarm or a reminder is still to ring. For the media loop only."""
+        return self._desk is not None and self._desk.has_alarms
 
     # --- AssistantControl ---
 

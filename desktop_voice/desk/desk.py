@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+)
 from contextlib import aclosing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -73,6 +81,7 @@ class Desk:
         *,
         needs_wake: bool,
         key_source: KeySource | None = None,
+        refused: Mapping[str, str] | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
@@ -81,7 +90,7 @@ class Desk:
         self.voices: tuple[EngineChoice, ...] = ()
         self.wake_words: tuple[EngineChoice, ...] = ()
         self._alarms = Alarms(alarms_file, clock=clock)
-        self.manner = DESK
+        self.manner = replace(DESK, refused=refused or {})
         """How the owner is answered; another one holds from the next turn on."""
         self.brain = Brain(
             settings.model,
@@ -101,6 +110,11 @@ class Desk:
         self._mouth: Mouth | None = None
         self._hearing: tuple[VoiceActivityDetector | None, SpeechToText | None] = (None, None)
         self._unsubscribe = bus.on(ev.DevicesChanged, self._on_devices)
+
+    @property
+    def has_alarms(self) -> bool:
+        """Whether a timer, an alarm or a reminder is still to ring."""
+        return bool(self._alarms.pending())
 
     @property
     def microphones(self) -> list[DeviceChoice]:

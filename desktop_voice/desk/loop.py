@@ -342,6 +342,9 @@ class DeskLoop:
         self._pipeline.listen()
 
     def _announce_next(self) -> None:
+        if not self._needs_wake and self._announcements and self.is_quiet:
+            # It listens all the time, so that nobody is waited for.
+            self._move(Trigger.NOTHING_SAID)
         is_free = self.is_idle or self._state is AssistantState.FAULT
         if not self._announcements or not is_free or self._pipeline is None:
             return

@@ -17,6 +17,18 @@ from desktop_voice.desk.assistant import DeskAssistant
 from desktop_voice.dialogue.lines.file import FileLine
 from desktop_voice.dialogue.lines.line import Line
 
+NO_CALLS = "Calls need the app, or the command desktop-voice call."
+NO_CALL = "No call is going on here. Calls need the app."
+NO_TIMERS = (
+    "I have set nothing: here it would not ring. Timers and alarms ring in the app, and in "
+    "desktop-voice talk at a microphone."
+)
+WAITS = ev.Notice(
+    "A timer or an alarm is set: this goes on until it has rung.", "Press Ctrl+C to end it now."
+)
+_WITHOUT_PHONE = {"phone.call": NO_CALLS, "phone.hang_up": NO_CALL}
+_WITHOUT_LISTENER = dict.fromkeys(("timer.set", "alarm.set", "reminder.set"), NO_TIMERS)
+
 
 @dataclass(frozen=True, slots=True)
 class TalkOptions:
@@ -47,6 +59,11 @@ async def talk(settings: Settings, bus: EventBus, alarms_file: Path, options: Ta
         woken = True
 
     unsubscribe = [bus.on(ev.UserTurn, count), bus.on(ev.WakeHeard, wake)]
+    refused = _WITHOUT_PHONE
+    if options.recording is not None:
+        refused = {**refused, **_WITHOUT_LISTENER}
+        # What was set at a microphone rings there, and not into a recording's reply.
+        alarms_file = alarms_file.with_suffix(".recording")
     line = _file_line(options, lambda: assistant.desk is not None and assistant.desk.is_quiet)
     make_line: Callable[[], Line] | None = None if line is None else (lambda: line)
     assistant = DeskAssistant(
@@ -56,12 +73,13 @@ async def talk(settings: Settings, bus: EventBus, alarms_file: Path, options: Ta
         alarms_file,
         make_line,
         needs_wake=options.needs_wake,
+        refused=refused,
     )
     try:
         if line is not None:
             await assistant.run()
         else:
-            await _until_over(assistant, bus)
+            await until_over(assistant, bus)
     finally:
         await assistant.close()
         for end in unsubscribe:
@@ -76,17 +94,26 @@ def _file_line(options: TalkOptions, is_over: Callable[[], bool]) -> FileLine | 
     return FileLine(options.recording, options.reply, is_paced=not options.is_fast, is_over=is_over)
 
 
-async def _until_over(assistant: DeskAssistant, bus: EventBus) -> None:
-    """Serve the sound card until a turn was answered and the follow-up window has passed."""
+async def until_over(assistant: DeskAssistant, bus: EventBus) -> None:
+    """Serve the sound card until a turn was answered and the follow-up window has passed.
+
+    What is set to ring is waited for; ``WAITS`` tells so.
+    """
     over = asyncio.Event()
-    answered = False
+    answered = told = False
 
     def follow(event: ev.Event) -> None:
-        nonlocal answered
+        nonlocal answered, told
         if isinstance(event, ev.AssistantTurn):
             answered = True
-        if answered and isinstance(event, ev.StateChanged) and event.state is AssistantState.ARMED:
+        is_armed = isinstance(event, ev.StateChanged) and event.state is AssistantState.ARMED
+        if not answered or not is_armed:
+            return
+        if not assistant.has_alarms:
             over.set()
+        elif not told:
+            told = True
+            bus.publish(WAITS)
 
     unsubscribe = bus.on(ev.Event, follow)
     running = asyncio.create_task(assistant.run())

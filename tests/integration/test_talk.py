@@ -11,6 +11,7 @@ from desktop_voice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ, Pcm
 from desktop_voice.audio.vad import VoiceGate
 from desktop_voice.audio.wav import read_pcm
 from desktop_voice.core.settings import Settings
+from desktop_voice.desk.talk import NO_CALL, NO_CALLS, NO_TIMERS
 from desktop_voice.speech import registry
 from desktop_voice.speech.stt.recogniser import SpeechToText
 from tests.helpers.hearing import MOST_WORDS, share_of_words
@@ -384,3 +385,46 @@ def test_a_missing_wake_word_engine_is_told_of(quick_talk: Talker, spoken: Path)
     result = quick_talk(spoken)
     assert result.status == 1
     assert [event["code"] for event in result.of("error")] == ["WAKE-01", "TALK-01"]
+
+
+# --- what cannot be done without the app ---
+
+
+class _Understood:
+    """A recogniser that understands the same words in everything."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def transcribe(self, _pcm: Pcm) -> str:
+        return self._text
+
+    def close(self) -> None:
+        """Nothing was loaded."""
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        ("Set a timer for five minutes.", NO_TIMERS),
+        ("Wake me at seven.", NO_TIMERS),
+        ("Remind me in an hour to call home.", NO_TIMERS),
+        ("Call +1 415 555 0123 and tell them I'm late.", NO_CALLS),
+        ("Hang up.", NO_CALL),
+    ],
+)
+def test_nothing_is_confirmed_that_will_not_be_done(
+    talk: Talker,
+    recordings: Recordings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    reply: str,
+) -> None:
+    monkeypatch.setattr(registry, "load_stt", lambda _settings: _Understood(said))
+    question = trimmed(recordings.load("phone/google/audio.wav"))
+    recording = write_wav(tmp_path / "said.wav", join([question], gap_ms=0, before_ms=500))
+    result = talk(recording, "--no-wake")
+    assert result.heard == [said]
+    assert result.said == reply
+    assert list(talk.home.rglob("alarms*")) == []

@@ -281,6 +281,16 @@ async def test_the_owner_may_set_a_timer_by_phone(alarms: Alarms) -> None:
     assert len(alarms.pending()) == 1
 
 
+async def test_what_cannot_be_done_here_is_said_and_not_done(alarms: Alarms) -> None:
+    manner = Manner(refused={"timer.set": "Timers do not ring here."})
+    assert await _told(_brain(_settings(), alarms), "Set a timer for ten minutes.", manner) == [
+        Say("Timers do not ring here.")
+    ]
+    assert alarms.pending() == []
+    parts = await _told(_brain(_settings(), alarms), "Wake me up at seven.", manner)
+    assert parts[0] == Did("alarm.set")
+
+
 async def test_a_goodbye_ends_a_call_but_not_the_desk(alarms: Alarms) -> None:
     parts = await _told(_brain(_settings(), alarms), "Goodbye!", CALLER)
     assert parts == [Did("chat.goodbye"), Say("Goodbye."), Do(EndCall())]

@@ -509,6 +509,24 @@ async def test_announcements_wait_no_longer_than_the_listening(how: str) -> None
         assert r.shown == ["One."]
 
 
+async def test_who_listens_all_the_time_announces_between_utterances() -> None:
+    async with room(needs_wake=False, follow_up_s=0.0) as r:
+        r.stt.said = "how are you"
+        await r.line.hear(quiet(200), sound(600))
+        r.loop.announce("One.")
+        assert r.shown == []
+        await r.line.hear(REST)
+        await r.reply_is_played()
+        assert r.shown == ["You said how are you.", "One."]
+        await r.line.hear(quiet(2000))
+        assert r.state() is S.LISTENING
+        r.loop.announce("Two.")
+        await r.reply_is_played()
+        assert r.shown[2:] == ["Two."]
+        await r.say("and you")
+        assert r.heard[-1] == "and you"
+
+
 async def test_what_rang_before_the_engines_were_ready_is_announced_then() -> None:
     bus = EventBus()
     events = Events(bus)
