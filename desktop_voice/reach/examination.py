@@ -301,5 +301,6 @@ def _points_elsewhere() -> PhoneError:
     return PhoneError(
         "REACH-25",
         "The number's calls do not come to this machine.",
-        "Press “Send its calls here”, or type “desktop-voice setup phone”.",
+        "Press “Send its calls here”, or type “desktop-voice setup phone”, with --take-over if "
+        "something else at the carrier has them.",
     )

@@ -31,6 +31,7 @@ FORBIDDEN = "CARRIER-04"
 NOT_IN_PROGRESS = "CARRIER-16"
 GOVERNED_ELSEWHERE = frozenset({"CARRIER-21", "CARRIER-29"})
 """Something else at the carrier has the number; it can be taken over on the user's word."""
+_TAKE_OVER = "Send its calls here in the phone set-up, type “desktop-voice setup phone --take-over”"
 SUSPENDED = "CARRIER-27"
 
 
@@ -234,8 +235,7 @@ def webhook_governed_elsewhere(carrier: CarrierName, by: str) -> PhoneError:
     return PhoneError(
         "CARRIER-21",
         f"The number's calls go to {by} at {title_of(carrier)}, so its webhook has no effect.",
-        f"Send its calls here in the phone set-up, or take the number off {by} in the "
-        f"{title_of(carrier)} console.",
+        f"{_TAKE_OVER}, or take the number off {by} in the {title_of(carrier)} console.",
     )
 
 
@@ -292,8 +292,7 @@ def number_assigned_elsewhere(carrier: CarrierName, to: str) -> PhoneError:
         "CARRIER-29",
         f"The number belongs to {to} at {title_of(carrier)}, which gets its calls instead of "
         "this app.",
-        "Send its calls here in the phone set-up, or assign the number in the "
-        f"{title_of(carrier)} console.",
+        f"{_TAKE_OVER}, or assign the number in the {title_of(carrier)} console.",
     )
 
 

@@ -111,6 +111,8 @@ async def test_a_set_up_sends_the_number_here_and_every_hop_is_good(scene: Scene
 async def test_a_look_changes_nothing_at_the_carrier(scene: Scene) -> None:
     hops = await scene.look()
     assert hops[Hop.NUMBER_WEBHOOK].code == "REACH-25"
+    assert "setup phone" in hops[Hop.NUMBER_WEBHOOK].do
+    assert "--take-over" in hops[Hop.NUMBER_WEBHOOK].do
     assert hops[Hop.NUMBER_WEBHOOK].fix is Fix.POINT_NUMBER
     assert not scene.carrier.all("set_webhook")
     assert Hop.CALL not in hops

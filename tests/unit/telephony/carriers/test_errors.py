@@ -51,6 +51,14 @@ def test_a_code_of_the_carrier_is_shown_only_if_it_is_one() -> None:
         (errors.account_unknown(CarrierName.TWILIO), "vault secret twilio_account_sid"),
         (errors.no_number(CarrierName.TWILIO), "Buy one"),
         (errors.webhook_unreachable(CarrierName.TWILIO), "public URL is reachable"),
+        (
+            errors.webhook_governed_elsewhere(CarrierName.TWILIO, "a trunk"),
+            "setup phone --take-over",
+        ),
+        (
+            errors.number_assigned_elsewhere(CarrierName.TELNYX, "a trunk"),
+            "setup phone --take-over",
+        ),
     ],
 )
 def test_the_promised_advice(error: PhoneError, words: str) -> None:
