@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.clock import Clock, SystemClock
 from desktop_voice.core.errors import CommandError, DesktopVoiceError
-from desktop_voice.core.events import ErrorRaised, SettingChanged, SettingsWanted
+from desktop_voice.core.events import ErrorRaised
 from desktop_voice.desk.assistant import DeskAssistant
 from desktop_voice.server.phone import Phone
 from desktop_voice.storage.paths import app_paths
@@ -76,7 +76,6 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
     vault = VaultService(paths.vault_file, on_change=phone.keys_changed)
     assistant = DeskAssistant(settings, bus, clock, paths.alarms_file, key_source=vault.variable)
     shell = Shell(assistant, bus, settings_file, phone=phone, vault=vault, test_key=phone.test_key)
-    shell.window.settings.changed.connect(phone.apply_settings)
 
     async def serve_phone() -> None:
         """Start the phone on the desk's engines once they are loaded."""
@@ -98,7 +97,7 @@ def run_app(commands: Sequence[str], *, is_hidden: bool) -> int:
             programs=paths.cache,
         )
         await phone.serve(service)
-        set_up = phone.set_up_of(service, vault)
+        set_up = phone.set_up_of(service, vault, shell.window.recovery_key_made.emit)
         await set_up.refresh()
         assistant.use_phone_setup(set_up)
         assistant.use_tools([VoiceCall(service.actions)])
@@ -153,21 +152,8 @@ async def _serve(
     bus: EventBus,
 ) -> int:
     """Run assistant and phone in the media thread until the app is to quit."""
-    loop = asyncio.get_running_loop()
     quit_wanted = asyncio.Event()
     shell.quit_requested.connect(quit_wanted.set)
-
-    def keep_setting(event: SettingChanged) -> None:
-        change = shell.window.settings.change
-        loop.call_soon_threadsafe(change, event.section, event.field, event.value)
-
-    def keep_settings(event: SettingsWanted) -> None:
-        loop.call_soon_threadsafe(shell.window.settings.change_all, event.changes)
-
-    unsubscribe = (
-        bus.on(SettingChanged, keep_setting),
-        bus.on(SettingsWanted, keep_settings),
-    )
     media = MediaThread()
 
     def tell_failure(code: str, who: str, running: Future[None]) -> None:
@@ -193,8 +179,6 @@ async def _serve(
         calling.add_done_callback(partial(tell_failure, "PHONE-00", "phone"))
         await quit_wanted.wait()
     finally:
-        for end in unsubscribe:
-            end()
         shell.window.hide()
         media.stop(close, _CLOSE_TIMEOUT_S)
     return 0

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from desktop_voice.core.bus import EventBus
@@ -147,7 +147,13 @@ def with_phone(
                 signal.signal(number, lambda *_of: loop.call_soon_threadsafe(is_wanted.set))
         try:
             await service.start()
-            await run(service, is_wanted)
+            # Another process may give it other keys.
+            tell = partial(loop.call_soon_threadsafe, service.keys_changed_soon)
+            unsubscribe = vault.subscribe(tell)
+            try:
+                await run(service, is_wanted)
+            finally:
+                unsubscribe()
         finally:
             await service.close()
 

@@ -203,7 +203,7 @@ class PhoneStatusChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class SettingsWanted(Event):
-    """Several settings are in use from now on, and are to be kept: section, field and value."""
+    """The phone is about to use other settings, which are to be kept: section, field and value."""
 
     changes: tuple[tuple[str, str, object], ...]
 

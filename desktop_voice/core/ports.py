@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -11,7 +12,7 @@ from desktop_voice.core.callers import PairedCaller, WaitingCaller
 from desktop_voice.core.calls import Call, CallMode, CarrierName, TranscriptLine
 from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.core.states import AssistantState
 
 
@@ -133,7 +134,8 @@ class VaultStatus:
         has_keyring: Whether this system has a keyring that could open it.
         uses_keyring: Whether that keyring does open it; known of an open vault alone.
         has_passphrase: Whether a passphrase opens it; known of an open vault alone.
-        problem: What was wrong with the file, though its backup opened.
+        problem: What is wrong though the vault can be used: its file, whose backup opened, or the
+            keyring, which does not keep it open.
     """
 
     exists: bool
@@ -270,8 +272,11 @@ class PhoneSetUp(Protocol):
     def change(self, section: str, field: str, value: object) -> None:
         """Change a setting for good; raises ``pydantic.ValidationError``."""
 
-    async def set_up(self, wish: SetUpWish) -> Reach:
-        """Make the number work as ``wish`` says; a hop that fails is in the result."""
+    async def set_up(self, wish: SetUpWish, also: Sequence[SettingChange] = ()) -> Reach:
+        """Make the number work as ``wish`` says; a hop that fails is in the result.
+
+        ``also`` are changes that the wish has no place for; raises ``pydantic.ValidationError``.
+        """
 
     async def check(self) -> Reach:
         """Look at every hop."""
@@ -352,5 +357,5 @@ class PhoneControl(Protocol):
     def repair(self, fix: Fix) -> None:
         """Do what the button beside a hop says, where that needs nothing of the user."""
 
-    def apply_settings(self, settings: Settings) -> None:
-        """Use ``settings`` for new calls from now on."""
+    def apply_settings(self, changes: Sequence[SettingChange]) -> None:
+        """Use other settings for new calls from now on: those that changed, and no more."""

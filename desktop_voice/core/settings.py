@@ -359,3 +359,14 @@ class Settings(Section):
         for section, field, value in changes:
             data[section][field] = value
         return Settings.model_validate(data)
+
+    def changes_to(self, other: Settings) -> tuple[SettingChange, ...]:
+        """Return what makes ``other`` of these settings: each field that differs."""
+        before, after = self.model_dump(), other.model_dump()
+        return tuple(
+            (section, field, value)
+            for section, fields in after.items()
+            if isinstance(fields, dict)
+            for field, value in fields.items()
+            if before[section][field] != value
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -22,7 +23,7 @@ from desktop_voice.core.events import (
 )
 from desktop_voice.core.ports import VaultControl
 from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.settings import SettingChange
 from desktop_voice.server.set_up import SetUp
 from desktop_voice.telephony.failures import as_error
 
@@ -61,6 +62,12 @@ class Phone:
         self._rehearse = rehearse
         self._loop: asyncio.AbstractEventLoop | None = None
         self._service: PhoneService | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self._set_up: SetUp | None = None
+        self._changes: deque[SettingChange] = deque()
+        self._has_new_keys = False
         self._rehearsing: list[PhoneService] = []
         self._calls: dict[str, Call] = {}
         self._reach = Reach()
@@ -77,21 +84,30 @@ class Phone:
     async def serve(self, service: PhoneService) -> None:
         """Start the phone and keep it up until :meth:`close`.
 
+        Settings and keys that change meanwhile are used once it is up.
+
         Raises:
             DesktopVoiceError: It cannot be started; it is closed again then.
+            CancelledError: The phone was closed.
         """
         self._loop = asyncio.get_running_loop()
-        try:
-            await service.start()
-        except BaseException:
-            await service.close()
-            raise
-        self._service = service
+        # Those of until now are read by the start.
+        self._has_new_keys = False
+        self._starting = self._loop.create_task(service.start())
+        self._serving = self._loop.create_task(self._serve(service, self._starting))
+        if self._is_closed:
+            self._starting.cancel()
+        await self._serving
+        self._catch_up()
 
     async def close(self) -> None:
-        """Hang up, stop listening, close the store."""
+        """Hang up, stop listening, close the store; a start that is under way is given up."""
+        self._is_closed = True
         for unsubscribe in self._unsubscribe:
             unsubscribe()
+        if self._starting is not None and self._serving is not None:
+            self._starting.cancel()
+            await asyncio.wait({self._serving})
         service, self._service = self._service, None
         if service is not None:
             # First of all: nothing else may keep a call from being hung up.
@@ -101,6 +117,14 @@ class Phone:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if service is not None:
             await service.close()
+
+    async def _serve(self, service: PhoneService, starting: asyncio.Task[None]) -> None:
+        try:
+            await starting
+        except BaseException:
+            await service.close()
+            raise
+        self._service = service
 
     # --- PhoneControl ---
 
@@ -208,13 +232,29 @@ class Phone:
         """Make the number work as ``wish`` says."""
         return self._ask(lambda phone: self.set_up_of(phone).set_up(wish))
 
-    def set_up_of(self, service: PhoneService, vault: VaultControl | None = None) -> SetUp:
-        """Return what sets ``service`` up, and rehearses on it; for the media loop."""
-        return SetUp(service, vault, rehearse=lambda name: self.rehearsal(service, name))
+    def set_up_of(
+        self,
+        service: PhoneService,
+        vault: VaultControl | None = None,
+        show_recovery_key: Callable[[str], None] | None = None,
+    ) -> SetUp:
+        """Return what sets ``service`` up, and rehearses on it; for the media loop.
+
+        With a ``vault`` it is told of other keys; see :class:`SetUp` for the rest.
+        """
+        set_up = SetUp(
+            service,
+            vault,
+            rehearse=lambda name: self.rehearsal(service, name),
+            show_recovery_key=show_recovery_key,
+        )
+        if vault is not None:
+            self._set_up = set_up
+        return set_up
 
     def check_reach(self) -> None:
-        """Look at every hop again."""
-        self._do(lambda phone: phone.reach.examine())
+        """Look at every hop again, with the keys as they are now."""
+        self._do(lambda phone: SetUp(phone).check())
 
     def repair(self, fix: Fix) -> None:
         """Do what the button beside a hop says, where that needs nothing of the user."""
@@ -223,21 +263,36 @@ class Phone:
         else:
             self._do(lambda phone: SetUp(phone).repair(fix))
 
-    def apply_settings(self, settings: Settings) -> None:
-        """Use ``settings`` for new calls from now on."""
-        if self._service is not None:
-            self._do(lambda phone: phone.apply(settings))
+    def apply_settings(self, changes: Sequence[SettingChange]) -> None:
+        """Use other settings for new calls from now on, or from the start on."""
+        self._changes.extend(changes)
+        self._catch_up()
 
     def keys_changed(self) -> None:
         """The vault holds other keys now, or was opened or locked."""
-        if self._service is not None:
-            self._do(lambda phone: phone.keys_changed())
+        self._has_new_keys = True
+        self._catch_up()
 
     def test_key(self, name: str) -> Future[str]:
         """Try the account that the vault's entry ``name`` belongs to."""
-        return self._ask(lambda phone: phone.test_key(name))
+        return self._ask(lambda phone: SetUp(phone).test_key(name))
 
     # --- between the threads ---
+
+    def _catch_up(self) -> None:
+        if self._service is not None and (self._changes or self._has_new_keys):
+            self._do(self._use_news)
+
+    async def _use_news(self, service: PhoneService) -> None:
+        """Use the settings and keys that changed since the last time."""
+        changes = [self._changes.popleft() for _ in range(len(self._changes))]
+        if changes:
+            await service.apply(*changes)
+        if self._has_new_keys:
+            self._has_new_keys = False
+            if self._set_up is not None:
+                await self._set_up.refresh()
+            await service.keys_changed()
 
     def _on_call(self, event: CallChanged) -> None:
         if event.call.state.is_live:

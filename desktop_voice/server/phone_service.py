@@ -19,7 +19,7 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import DesktopVoiceError
-from desktop_voice.core.phone_settings import CarrierChoice, InboundPolicy
+from desktop_voice.core.phone_settings import CarrierChoice
 from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.reach.ground import Ground, cannot_talk
 from desktop_voice.reach.probe_office import ProbeOffice
@@ -27,6 +27,7 @@ from desktop_voice.reach.service import ReachService
 from desktop_voice.server.callers_api import CallersApi
 from desktop_voice.server.local_api import LocalApi
 from desktop_voice.server.outside import Outside
+from desktop_voice.server.phone_status import phone_status
 from desktop_voice.server.public import PublicServer
 from desktop_voice.server.set_up import SetUp
 from desktop_voice.server.set_up_api import SetUpApi
@@ -199,15 +200,21 @@ class PhoneService:
             except OSError:
                 _log.exception("local api cannot listen")
                 self._bus.publish(_NO_COMMANDS)
-        await self._use_carrier()
+        async with self._changing:
+            # Commands may change settings already.
+            await self._use_carrier()
         if self._reach is not None:
             self._parts.callback(self._bus.on(ev.CallChanged, self._on_call))
             self._reach.start()
 
-    async def apply(self, settings: Settings) -> None:
-        """Use ``settings`` for new calls; live calls keep theirs."""
+    async def apply(self, *changes: SettingChange) -> None:
+        """Use other settings for new calls; live calls keep theirs.
+
+        Raises:
+            pydantic.ValidationError: A value is outside its limits.
+        """
         async with self._changing:
-            await self._use_settings(settings)
+            await self._use_settings(self._settings.with_values(changes))
 
     async def keys_changed(self) -> None:
         """Use the vault's keys as they are now."""
@@ -216,15 +223,23 @@ class PhoneService:
             if self._reach is not None:
                 self._reach.keys_changed()
 
+    def keys_changed_soon(self) -> None:
+        """Have :meth:`keys_changed` done, which nobody waits for."""
+        self._spawn(self.keys_changed())
+
     async def change(self, *changes: SettingChange) -> None:
-        """Use other settings from now on, and have them kept, whether or not it is waited for.
+        """Have other settings kept and use them, whether or not it is waited for.
+
+        They are to be kept from now on, though using them may take a while: what the user changes
+        meanwhile comes later there as well as here.
 
         Raises:
             pydantic.ValidationError: A value is outside its limits.
         """
         self._settings.with_values(changes)
         if changes:
-            await asyncio.shield(self._spawn(self._change(changes)))
+            self._bus.publish(ev.SettingsWanted(changes))
+            await asyncio.shield(self._spawn(self.apply(*changes)))
 
     async def account(self, name: CarrierName) -> Carrier:
         """Return an account of its own, with the vault's keys; whoever asked closes it.
@@ -233,24 +248,6 @@ class PhoneService:
             PhoneError: A key is missing, or has the wrong form.
         """
         return await asyncio.to_thread(self._make_carrier, name)
-
-    async def test_key(self, name: str) -> str:
-        """Try the account that the vault's entry ``name`` belongs to; return how it is, in words.
-
-        Raises:
-            PhoneError: A key is missing or refused.
-        """
-        owner = next((one for one in CarrierName if name.startswith(f"{one}_")), None)
-        if owner is None:
-            return "There is no test for this key yet."
-        carrier = await self.account(owner)
-        try:
-            health = await carrier.health()
-        finally:
-            await carrier.close()
-        if health.problem is not None:
-            raise health.problem
-        return health.text
 
     async def close(self) -> None:
         """Hang up, give the number back, stop listening, close the store.
@@ -324,13 +321,10 @@ class PhoneService:
     def _public_base(self) -> str:
         return self._server.public_base if self._server is not None else ""
 
-    async def _change(self, changes: tuple[SettingChange, ...]) -> None:
-        async with self._changing:
-            await self._use_settings(self._settings.with_values(changes))
-            self._bus.publish(ev.SettingsWanted(changes))
-
     async def _use_settings(self, settings: Settings) -> None:
         before = self._settings
+        if settings == before:
+            return
         if self._reach is not None:
             await self._reach.give_back(settings)
         self._settings = settings
@@ -465,16 +459,9 @@ class PhoneService:
     def _tell_status(self) -> None:
         if self._outside.is_rehearsal:
             return
-        carrier, base = self._carrier, self._public_base()
-        if carrier is None:
-            text = "No carrier is set up. Rehearsals work without one."
-        elif not base:
-            text = "The carrier cannot reach this machine: there is no public address yet."
-        elif self._settings.inbound.policy is InboundPolicy.DISABLED:
-            text = f"Ready to call through {carrier.name.title()}. Incoming calls are refused."
-        else:
-            text = f"Ready to make and take calls through {carrier.name.title()}."
-        self._bus.publish(ev.PhoneStatusChanged(carrier is not None, bool(base), text))
+        name = self._carrier.name if self._carrier is not None else None
+        policy = self._settings.inbound.policy
+        self._bus.publish(phone_status(name, self._public_base(), policy))
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)

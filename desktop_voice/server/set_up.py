@@ -32,6 +32,8 @@ class SetUp:
         phone: What is set up.
         vault: Where keys are put; without one they cannot be given here.
         rehearse: Holds a rehearsed call with a carrier; without it there are no rehearsals here.
+        show_recovery_key: Shows a new vault's recovery key, to the user alone and until they have
+            written it down; without it no vault is made here.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class SetUp:
         vault: VaultControl | None = None,
         *,
         rehearse: Callable[[CarrierName], Awaitable[None]] | None = None,
+        show_recovery_key: Callable[[str], None] | None = None,
     ) -> None:
         self._phone = phone
         self._vault = vault
         self._rehearse = rehearse
+        self._show_recovery_key = show_recovery_key
         self._present: frozenset[str] = frozenset()
         self._refreshing: asyncio.Task[None] | None = None
         self._wanted: Settings | None = None
@@ -79,6 +83,8 @@ class SetUp:
     async def keep_secret(self, name: str, value: str) -> None:
         """Put a key into the vault; it makes one that the keyring opens if there is none.
 
+        The new vault's recovery key is shown, and comes up nowhere else.
+
         Raises:
             VaultError: It cannot be kept.
         """
@@ -88,7 +94,11 @@ class SetUp:
             )
         status = await asyncio.wrap_future(self._vault.status())
         if not status.exists:
-            await asyncio.wrap_future(self._vault.create(None))
+            if self._show_recovery_key is None:
+                raise VaultError(
+                    "VAULT-12", "There is no vault yet.", "Make one in the window's settings."
+                )
+            self._show_recovery_key(await asyncio.wrap_future(self._vault.create(None)))
         self._see(await asyncio.wrap_future(self._vault.set(name, value)))
 
     async def numbers(self, carrier: CarrierName) -> list[NumberChoice]:
@@ -103,6 +113,24 @@ class SetUp:
         finally:
             await account.close()
         return [NumberChoice(one.number, one.label) for one in voice]
+
+    async def test_key(self, name: str) -> str:
+        """Try the account that the vault's entry ``name`` belongs to; return how it is, in words.
+
+        Raises:
+            PhoneError: A key is missing or refused.
+        """
+        owner = next((one for one in CarrierName if name.startswith(f"{one}_")), None)
+        if owner is None:
+            return "There is no test for this key yet."
+        carrier = await self._phone.account(owner)
+        try:
+            health = await carrier.health()
+        finally:
+            await carrier.close()
+        if health.problem is not None:
+            raise health.problem
+        return health.text
 
     def change(self, section: str, field: str, value: object) -> None:
         """Change a setting for good; raises ``pydantic.ValidationError``.
@@ -134,19 +162,23 @@ class SetUp:
                 f"Type: desktop-voice rehearse {wish.carrier}",
             )
 
-    async def set_up(self, wish: SetUpWish) -> Reach:
+    async def set_up(self, wish: SetUpWish, also: Sequence[SettingChange] = ()) -> Reach:
         """Make the number work as ``wish`` says; a hop that fails is in the result.
 
-        With ``rehearses`` it ends with a rehearsed call, once the number works.
+        With ``rehearses`` it ends with a rehearsed call, once the number works. ``also`` are
+        changes of settings that the wish has no place for.
 
         Raises:
             CommandError: A value of the wish cannot be (``SETUP-01``).
+            pydantic.ValidationError: A value of ``also`` is outside its limits.
             DesktopVoiceError: The rehearsed call did not end well.
         """
         self.can_be(wish)
         await self._settled()
-        await self._phone.change(*changes_for(wish, self._phone.settings))
-        if self._phone.carrier is None:
+        before = self._phone.carrier
+        await self._phone.change(*changes_for(wish, self._phone.settings), *also)
+        if self._phone.carrier is before:
+            # Another process may have changed the keys.
             await self._phone.keys_changed()
         reach = await self._phone.reach.examine(
             acts=True, takes_over=wish.takes_over, may_fetch=True
@@ -156,8 +188,9 @@ class SetUp:
         return reach
 
     async def check(self) -> Reach:
-        """Look at every hop."""
+        """Look at every hop, with the keys as they are now."""
         await self._settled()
+        await self._phone.keys_changed()
         return await self._phone.reach.examine()
 
     async def repair(self, fix: Fix) -> Reach:
@@ -177,7 +210,7 @@ class SetUp:
                 is_bound = bool(codes & GOVERNED_ELSEWHERE)
                 return await reach.examine(acts=True, takes_over=is_bound)
             case _:
-                return await reach.examine()
+                return await self.check()
 
     def _see(self, status: VaultStatus) -> None:
         self._present = frozenset(info.name for info in status.secrets if info.source)

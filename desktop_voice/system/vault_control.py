@@ -63,7 +63,7 @@ class VaultService:
         path: Path,
         *,
         find_keyring: Callable[[], KeyStore | None] = system_keyring,
-        on_change: Callable[[], None] | None = None,
+        on_change: Callable[[], object] | None = None,
         cost: KdfCost | None = None,
         keyring_limit_s: float = KEYRING_LIMIT_S,
         vault: Vault | None = None,
@@ -71,7 +71,7 @@ class VaultService:
     ) -> None:
         self._path = path
         self._find_keyring = find_keyring
-        self._tells: tuple[Callable[[], None], ...] = (on_change,) if on_change else ()
+        self._tells: tuple[Callable[[], object], ...] = (on_change,) if on_change else ()
         self._cost = cost
         self._limit_s = keyring_limit_s
         self._vault_in_use = vault
@@ -85,7 +85,7 @@ class VaultService:
         # A daemon: the system's keyring may hold a call for longer than the app lives.
         threading.Thread(target=self._work, name="vault", daemon=True).start()
 
-    def subscribe(self, on_change: Callable[[], None]) -> Callable[[], None]:
+    def subscribe(self, on_change: Callable[[], object]) -> Callable[[], None]:
         """Have ``on_change`` called when other values may be had; return what ends that.
 
         It is called in the vault's thread, also after another process changed the vault.

@@ -33,6 +33,8 @@ class Bridge(QObject):
     alarm = Signal(object)
     model_found = Signal(object)
     engines_ready = Signal(object)
+    setting_changed = Signal(object)
+    settings_wanted = Signal(object)
 
     call_changed = Signal(object)
     call_limit_near = Signal(object)
@@ -72,6 +74,8 @@ class Bridge(QObject):
             ev.AlarmRang: self.alarm.emit,
             ev.ModelFound: self.model_found.emit,
             ev.EnginesReady: self.engines_ready.emit,
+            ev.SettingChanged: self.setting_changed.emit,
+            ev.SettingsWanted: self.settings_wanted.emit,
             ev.CallChanged: self.call_changed.emit,
             ev.CallLimitNear: self.call_limit_near.emit,
             ev.ApprovalRequested: self.approval_requested.emit,

@@ -24,20 +24,24 @@ class Problem:
 class SettingsController(QObject):
     """The window's only way to the settings. Main thread only.
 
-    ``changed`` carries the new :class:`Settings` after they were saved.
+    ``changed`` carries the new :class:`Settings`, whoever changed them. ``chosen`` carries what the
+    user changed in the window, as a tuple of :data:`SettingChange`, for those who do not follow
+    ``changed``: the phone, whose own changes come back by :meth:`adopt`, has its own settings.
     """
 
     changed = Signal(object)
+    chosen = Signal(object)
 
     def __init__(self, store: SettingsStore, control: AssistantControl) -> None:
         super().__init__()
         self._store = store
         self._control = control
+        self._unsaved: Settings | None = None
 
     @property
     def current(self) -> Settings:
         """The settings in use."""
-        return self._store.current
+        return self._unsaved or self._store.current
 
     def change(self, section: str, field: str, value: object) -> str:
         """Set one value; return what is wrong with it, or an empty string when it is saved."""
@@ -46,19 +50,44 @@ class SettingsController(QObject):
 
     def change_all(self, changes: Sequence[SettingChange]) -> Problem | None:
         """Set all values or none, as one change; return what is wrong, or None."""
+        before = self.current
         try:
-            settings = self.current.with_values(changes)
+            settings = before.with_values(changes)
         except ValidationError as error:
             return Problem(str(error.errors()[0]["loc"][-1]), _message(error))
-        if settings == self.current:
+        if settings == self._store.current:
             return None
         try:
             self._store.save(settings)
         except DesktopVoiceError as error:
             return Problem("", f"{error.what} {error.do}")
-        self._control.apply_settings(settings)
-        self.changed.emit(settings)
+        self._unsaved = None
+        self._use(before, settings)
+        if chosen := before.changes_to(settings):
+            self.chosen.emit(chosen)
         return None
+
+    def adopt(self, changes: Sequence[SettingChange]) -> DesktopVoiceError | None:
+        """Take over what the phone or the desk uses already; return why it could not be saved.
+
+        It holds all the same, and is saved with the next change that can be.
+        """
+        before = self.current
+        settings = before.with_values(changes)
+        problem: DesktopVoiceError | None = None
+        if settings != self._store.current:
+            try:
+                self._store.save(settings)
+            except DesktopVoiceError as error:
+                problem = error
+        self._unsaved = settings if problem is not None else None
+        self._use(before, settings)
+        return problem
+
+    def _use(self, before: Settings, settings: Settings) -> None:
+        if settings != before:
+            self._control.apply_settings(settings)
+            self.changed.emit(settings)
 
 
 def _message(error: ValidationError) -> str:

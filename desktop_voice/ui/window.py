@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from PySide6.QtCore import Signal
@@ -25,7 +25,7 @@ from desktop_voice.core.ports import (
     SettingsStore,
     VaultControl,
 )
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.settings import SettingChange, Settings
 from desktop_voice.ui.app_icon import app_icon
 from desktop_voice.ui.bridge import Bridge
 from desktop_voice.ui.call_attention import CallAttention
@@ -37,6 +37,7 @@ from desktop_voice.ui.pages.calls import CallsPage
 from desktop_voice.ui.pages.let_in_callers import LetInCallers
 from desktop_voice.ui.pages.phone_setup import PhoneSetupPage
 from desktop_voice.ui.pages.settings import SettingsPage
+from desktop_voice.ui.pages.vault_door import RecoveryKey
 from desktop_voice.ui.quit_question import QuitGuard
 from desktop_voice.ui.reach_attention import ReachAttention
 from desktop_voice.ui.reach_watch import ReachWatch
@@ -53,7 +54,8 @@ class MainWindow(QMainWindow):
     """The one window. Paints before any engine is loaded; call :meth:`shut_down` at the end.
 
     ``quit_requested`` asks the app to end; ``hidden_to_tray`` follows a close that only hid the
-    window. Main thread only.
+    window. Main thread only, but for ``recovery_key_made``: emitted with the recovery key of a
+    vault that was made elsewhere than in its panel, it has the key shown.
 
     Args:
         control: The assistant.
@@ -66,6 +68,7 @@ class MainWindow(QMainWindow):
 
     quit_requested = Signal()
     hidden_to_tray = Signal()
+    recovery_key_made = Signal(str)
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class MainWindow(QMainWindow):
         self.settings = SettingsController(settings_store, control)
         self.theme = ThemeManager(app, self.settings.current.general.theme)
         self.banners = BannerStack()
+        self.recovery_key = RecoveryKey()
         self.assistant = AssistantPage(
             control, self.bridge, self.settings.current, self.theme.tokens
         )
@@ -259,6 +263,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.banners)
+        column.addWidget(self.recovery_key)
         column.addWidget(self._root, 1)
         self.setCentralWidget(shell)
 
@@ -298,6 +303,13 @@ class MainWindow(QMainWindow):
         self.assistant.settings_wanted.connect(self.open_settings)
         self.quit_guard.quit_agreed.connect(self.quit_requested)
         self.settings.changed.connect(self._use_settings)
+        bridge.setting_changed.connect(
+            lambda event: self._keep_settings([(event.section, event.field, event.value)])
+        )
+        bridge.settings_wanted.connect(lambda event: self._keep_settings(event.changes))
+        if self.watch is not None:
+            self.settings.chosen.connect(self.watch.phone.apply_settings)
+        self.recovery_key_made.connect(self._show_recovery_key)
         self.theme.changed.connect(self._use_tokens)
         for keys, slot in (
             ("Esc", self._stop),
@@ -321,6 +333,17 @@ class MainWindow(QMainWindow):
         key = settings.general.push_to_talk_key
         rows = [f"{key}  talk"] if key else []
         self.navigation.show_keys([*rows, "Esc  stop", "Ctrl+Shift+M  mute"])
+
+    def _keep_settings(self, changes: Sequence[SettingChange]) -> None:
+        """Keep what the phone or the desk uses already; say so if it cannot be saved."""
+        problem = self.settings.adopt(changes)
+        if problem is not None:
+            what = f"{problem.what} What was just changed is in use until the app is closed."
+            self.banners.add(ev.ErrorRaised(problem.code, what, problem.do))
+
+    def _show_recovery_key(self, code: str) -> None:
+        self.recovery_key.show_code(code)
+        self.open_window()
 
     def _use_tokens(self, tokens: Tokens) -> None:
         self.assistant.set_tokens(tokens)

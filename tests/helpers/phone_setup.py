@@ -18,7 +18,7 @@ from desktop_voice.core.reach import (
     ReachState,
     SetUpWish,
 )
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.settings import SettingChange, Settings
 
 KEY_NAMES = {
     CarrierName.TWILIO: ("twilio_account_sid", "twilio_auth_token"),
@@ -66,7 +66,7 @@ class ScriptedPhone:
     def change(self, section: str, field: str, value: object) -> None:
         self.settings = self.settings.with_value(section, field, value)
 
-    async def set_up(self, wish: SetUpWish) -> Reach:
+    async def set_up(self, wish: SetUpWish, also: Sequence[SettingChange] = ()) -> Reach:
         self.wishes.append(wish)
         self.started.set()
         try:
@@ -85,6 +85,7 @@ class ScriptedPhone:
         ):
             if value is not None:
                 self.change(section, name, value)
+        self.settings = self.settings.with_values(also)
         return self._reach()
 
     async def check(self) -> Reach:

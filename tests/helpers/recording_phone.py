@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeVar
@@ -20,7 +21,7 @@ from desktop_voice.core.calls import (
 )
 from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.core.reach import Fix, NumberChoice, Reach, SetUpWish
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.settings import SettingChange
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class RecordingPhone:
         self.lines: dict[str, list[TranscriptLine]] = {}
         self.questions: list[tuple[str, int, str]] = []
         self.error: DesktopVoiceError | None = None
-        self.applied: list[Settings] = []
+        self.applied: list[SettingChange] = []
         self.reach = Reach()
         self.own_numbers: list[NumberChoice] = []
         self.set_ups: list[tuple[SetUpWish, Future[Reach]]] = []
@@ -115,8 +116,8 @@ class RecordingPhone:
     def repair(self, fix: Fix) -> None:
         self.commands.append(("repair", fix))
 
-    def apply_settings(self, settings: Settings) -> None:
-        self.applied.append(settings)
+    def apply_settings(self, changes: Sequence[SettingChange]) -> None:
+        self.applied += changes
 
     def _has(self, call: Call, words: str) -> bool:
         said = " ".join(line.text for line in self.lines.get(call.id, []))

@@ -125,7 +125,6 @@ def window(
     qtbot: QtBot, served: Served, control: RecordingControl, bus: EventBus, store: SettingsFile
 ) -> Iterator[MainWindow]:
     window = MainWindow(control, bus, store, phone=served.phone, vault=served.vault)
-    window.settings.changed.connect(served.phone.apply_settings)
     with qtbot.waitActive(window):
         window.open_window()
     window.open_phone_setup()

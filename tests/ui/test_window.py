@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,21 @@ def test_the_interface_loads_no_engine() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_a_recovery_key_is_shown_on_any_page_until_it_is_written_down(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    code = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG-HHHH"
+    window.hide()
+    assert not window.recovery_key.isVisible()
+    thread = threading.Thread(target=window.recovery_key_made.emit, args=(code,))
+    thread.start()
+    thread.join()
+    qtbot.waitUntil(window.recovery_key.isVisible)
+    assert window.recovery_key.code.text() == code
+    window.open_settings()
+    assert window.recovery_key.isVisible()
+    window.recovery_key.done.click()
+    assert not window.recovery_key.isVisible()
+    assert window.recovery_key.code.text() == ""

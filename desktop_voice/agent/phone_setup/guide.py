@@ -19,6 +19,7 @@ from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.phone_settings import CarrierChoice, InboundPolicy, TunnelChoice
 from desktop_voice.core.ports import PhoneSetUp
 from desktop_voice.core.reach import Fix, NumberChoice, Reach, ReachState
+from desktop_voice.core.settings import SettingChange
 
 STOPPED = (
     "Okay, I stopped setting up the phone. Say “set up phone calls” to go on; the keys are kept."
@@ -260,8 +261,8 @@ class Guide:
         if wish is None:
             return
         try:
-            self._apply_addresses(self.state.draft)
-            reach = await patiently(tell, self._setup.set_up(wish), is_slow=True)
+            also = self._addresses(self.state.draft)
+            reach = await patiently(tell, self._setup.set_up(wish, also), is_slow=True)
         except DesktopVoiceError as error:
             tell(Say(f"{error.what} {error.do} {self.question}"))
             tell(Problem(error))
@@ -295,14 +296,15 @@ class Guide:
         tell(Say(f"{said} "))
         await self.go_on(tell)
 
-    def _apply_addresses(self, draft: Draft) -> None:
-        """Change what the wish has no place for."""
-        phone = self._setup.settings.phone
-        if draft.tunnel is not None and draft.public_url != phone.public_url:
+    def _addresses(self, draft: Draft) -> Sequence[SettingChange]:
+        """Return the changes that the wish has no place for."""
+        settings, changes = self._setup.settings, list[SettingChange]()
+        if draft.tunnel is not None and draft.public_url != settings.phone.public_url:
             # An address of one's own wins over any tunnel, so it must not stand beside one.
-            self._setup.change("phone", "public_url", draft.public_url)
-        if draft.hostname:
-            self._setup.change("tunnel", "cloudflare_hostname", draft.hostname)
+            changes.append(("phone", "public_url", draft.public_url))
+        if draft.hostname and draft.hostname != settings.tunnel.cloudflare_hostname:
+            changes.append(("tunnel", "cloudflare_hostname", draft.hostname))
+        return changes
 
     def _missing(self) -> Sequence[str]:
         carrier = self.state.draft.carrier

@@ -52,8 +52,7 @@ class VaultDoor(QWidget):
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setAccessibleName("Cancel the change of passphrase")
         self.cancel_button.clicked.connect(self._stop_change)
-        self.recovery = _RecoveryKey()
-        self.recovery.hide()
+        self.recovery = RecoveryKey()
         self._status: VaultStatus | None = None
         self._is_changing = False
         self._build()
@@ -173,7 +172,7 @@ class VaultDoor(QWidget):
         column.addWidget(self.recovery)
 
 
-class _RecoveryKey(QFrame):
+class RecoveryKey(QFrame):
     """A new vault's recovery key; it is shown until its owner has written it down."""
 
     def __init__(self) -> None:
@@ -206,6 +205,7 @@ class _RecoveryKey(QFrame):
             )
         )
         column.addLayout(buttons)
+        self.hide()
 
     def show_code(self, code: str) -> None:
         """Show ``code`` until it was written down."""

@@ -16,7 +16,7 @@ from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import CallMode, CallState, EndReason
 from desktop_voice.core.errors import PhoneError, StoreError
-from desktop_voice.core.settings import Settings
+from desktop_voice.core.settings import SettingChange
 from desktop_voice.server.phone import Phone
 from desktop_voice.server.phone_service import PhoneService
 from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
@@ -26,15 +26,24 @@ from tests.helpers.call_lab import FAR, Lab, call_lab
 from tests.helpers.dialogue import Events
 from tests.helpers.virtual_loop import virtual
 
+NOBODY: SettingChange = ("inbound", "policy", "disabled")
+OPEN: SettingChange = ("inbound", "policy", "open")
+
 
 @dataclass
 class Service:
     """A phone service around the lab's calls."""
 
     lab: Lab
-    applied: list[Settings] = field(default_factory=list)
+    applied: list[SettingChange] = field(default_factory=list)
+    keys_taken: int = 0
     closed: int = 0
     error: Exception | None = None
+    keys_error: Exception | None = None
+    may_start: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.may_start.set()
 
     @property
     def actions(self) -> CallManager:
@@ -44,6 +53,7 @@ class Service:
         return self.lab.manager.has_had(call_id)
 
     async def start(self) -> None:
+        await self.may_start.wait()
         if self.error is not None:
             raise self.error
 
@@ -51,11 +61,13 @@ class Service:
         self.closed += 1
         await self.lab.manager.close()
 
-    async def apply(self, settings: Settings) -> None:
-        self.applied.append(settings)
+    async def apply(self, *changes: SettingChange) -> None:
+        self.applied += changes
 
     async def keys_changed(self) -> None:
-        raise KeyError("vault")
+        self.keys_taken += 1
+        if self.keys_error is not None:
+            raise self.keys_error
 
 
 async def no_rehearsal(*_: object) -> None:
@@ -91,7 +103,7 @@ def test_before_the_start_every_command_is_told_and_every_question_fails() -> No
     phone.hang_up("one")
     phone.hang_up_all()
     phone.rehearse("twilio")
-    phone.apply_settings(Settings())
+    phone.apply_settings([NOBODY])
     bus.publish(ev.CallRequested("desk", FAR, "It is up."))
     assert [event.code for event in events.of(ev.ErrorRaised)] == ["PHONE-06"] * 4
     questions: list[Future[Any]] = [
@@ -171,14 +183,15 @@ async def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
         phone.settle_approval("none", True)
         phone.settle_pairing("none", True)
         phone.rehearse("twilio")
+        one.service.keys_error = KeyError("vault")
         phone.keys_changed()
         await lab.until(lambda: len(lab.errors) == 6)
         assert {"PHONE-10", "PHONE-30", "REHEARSE-10", "PHONE-00"} <= set(lab.errors)
         with pytest.raises(PhoneError) as caught:
             await asyncio.wrap_future(phone.transcript("none"))
         assert caught.value.code == "PHONE-10"
-        phone.apply_settings(Settings())
-        await lab.until(lambda: one.service.applied == [Settings()])
+        phone.apply_settings([NOBODY])
+        await lab.until(lambda: one.service.applied == [NOBODY])
 
 
 @virtual
@@ -220,3 +233,91 @@ async def test_a_phone_that_does_not_start_is_closed_again(tmp_path: Path) -> No
         phone.hang_up("one")
         await lab.until(lambda: lab.errors == ["PHONE-06"])
         await phone.close()
+
+
+@virtual
+async def test_what_changes_while_the_phone_starts_is_used_once_it_is_up(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        phone, service = Phone(lab.bus, cast(Any, no_rehearsal)), Service(lab)
+        service.may_start.clear()
+        phone.apply_settings([OPEN])
+        phone.keys_changed()
+        serving = asyncio.create_task(phone.serve(cast(PhoneService, service)))
+        await asyncio.sleep(20)
+        await asyncio.to_thread(phone.apply_settings, [NOBODY])
+        assert (service.applied, service.keys_taken, lab.errors) == ([], 0, [])
+        service.may_start.set()
+        await serving
+        await lab.until(lambda: service.applied == [OPEN, NOBODY])
+        assert service.keys_taken == 0, "the start has read those"
+        phone.apply_settings([OPEN])
+        await lab.until(lambda: service.applied[2:] == [OPEN])
+        await phone.close()
+
+
+@virtual
+async def test_keys_that_change_while_the_phone_starts_are_used_once_it_is_up(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path) as lab:
+        phone, service = Phone(lab.bus, cast(Any, no_rehearsal)), Service(lab)
+        service.may_start.clear()
+        serving = asyncio.create_task(phone.serve(cast(PhoneService, service)))
+        await asyncio.sleep(20)
+        phone.keys_changed()
+        service.may_start.set()
+        await serving
+        await lab.until(lambda: service.keys_taken == 1)
+        await phone.close()
+
+
+@virtual
+async def test_a_phone_that_is_closed_while_it_starts_is_closed_before_that_returns(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path) as lab:
+        phone, service = Phone(lab.bus, cast(Any, no_rehearsal)), Service(lab)
+        service.may_start.clear()
+        serving = asyncio.create_task(phone.serve(cast(PhoneService, service)))
+        await asyncio.sleep(1)
+        await phone.close()
+        assert service.closed == 1
+        service.may_start.set()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        with pytest.raises(PhoneError):
+            phone.history("", 10).result(0)
+
+
+@virtual
+async def test_a_phone_that_was_closed_before_does_not_start(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        phone, service = Phone(lab.bus, cast(Any, no_rehearsal)), Service(lab)
+        await phone.close()
+        with pytest.raises(asyncio.CancelledError):
+            await phone.serve(cast(PhoneService, service))
+        assert service.closed == 1
+
+
+@virtual
+async def test_a_phone_that_does_not_start_is_closed_in_peace(tmp_path: Path) -> None:
+    async with call_lab(tmp_path) as lab:
+        phone, service = Phone(lab.bus, cast(Any, no_rehearsal)), SlowlyClosed(lab)
+        service.error = StoreError("STORE-03", "The database is newer.", "Update the app.")
+        serving = asyncio.create_task(phone.serve(cast(PhoneService, service)))
+        await lab.until(lambda: service.is_closing)
+        await phone.close()
+        assert service.closed == 1
+        with pytest.raises(StoreError):
+            await serving
+
+
+class SlowlyClosed(Service):
+    """A phone that gives a number back for a while."""
+
+    is_closing = False
+
+    async def close(self) -> None:
+        self.is_closing = True
+        await asyncio.sleep(6)
+        await super().close()

@@ -26,6 +26,7 @@ from desktop_voice.core.reach import SetUpWish
 from desktop_voice.core.settings import Settings
 from desktop_voice.server.outside import Outside
 from desktop_voice.server.phone_service import PhoneService
+from desktop_voice.server.set_up import SetUp
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import Carrier
 from tests.helpers.call_lab import BASE, ScriptedRoom
@@ -45,6 +46,10 @@ def settings(**sections: dict[str, Any]) -> Settings:
     for name, values in sections.items():
         data[name] |= values
     return Settings.model_validate(data)
+
+
+async def use(service: PhoneService, chosen: Settings) -> None:
+    await service.apply(*service.settings.changes_to(chosen))
 
 
 TWILIO = {"carrier": "twilio", "number": "+14155550100"}
@@ -128,15 +133,15 @@ async def test_it_follows_the_settings(tmp_path: Path) -> None:
         assert phone.service.port > 0
         assert "there is no public address yet" in phone.status
         reachable = TWILIO | {"public_url": BASE}
-        await phone.service.apply(settings(phone=reachable))
+        await use(phone.service, settings(phone=reachable))
         assert "Incoming calls are refused" in phone.status
         assert phone.service.status()["is_reachable"] is True
-        await phone.service.apply(settings(phone=reachable, inbound={"policy": "open"}))
+        await use(phone.service, settings(phone=reachable, inbound={"policy": "open"}))
         assert phone.status == "Ready to make and take calls through Twilio."
         before = phone.service.actions.carriers[CarrierName.TWILIO]
-        await phone.service.apply(settings(phone=reachable | {"language": "de-DE"}))
+        await use(phone.service, settings(phone=reachable | {"language": "de-DE"}))
         assert phone.service.actions.carriers[CarrierName.TWILIO] is not before
-        await phone.service.apply(Settings())
+        await use(phone.service, Settings())
         assert phone.service.actions.carriers == {}
         assert phone.errors == []
 
@@ -154,10 +159,10 @@ async def test_keys_that_come_later_are_used(tmp_path: Path) -> None:
 async def test_no_secret_is_told(tmp_path: Path) -> None:
     async with running(tmp_path, settings(phone=TWILIO)) as phone:
         with pytest.raises(PhoneError) as caught:
-            await phone.service.test_key("twilio_auth_token")
+            await SetUp(phone.service).test_key("twilio_auth_token")
         told = f"{phone.events.all} {phone.service.status()} {caught.value}"
         assert all(key not in told for key in KEYS.values())
-        assert "no test" in await phone.service.test_key("openai_api_key")
+        assert "no test" in await SetUp(phone.service).test_key("openai_api_key")
 
 
 async def test_a_call_of_a_former_run_is_settled(tmp_path: Path) -> None:
@@ -245,6 +250,7 @@ async def test_a_change_of_settings_is_kept_whoever_gave_up_waiting(tmp_path: Pa
         may_read.set()
         kept = await phone.events.next(ev.SettingsWanted)
         assert kept.changes == (("phone", "carrier", "twilio"),)
+        await phone.events.next(ev.PhoneStatusChanged, 2)
         assert phone.service.status()["carrier"] == "twilio"
 
 
