@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
@@ -18,8 +19,8 @@ from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.calls import CallState, CarrierName
 from desktop_voice.core.clock import SystemClock
-from desktop_voice.core.phone_settings import InboundPolicy
-from desktop_voice.core.reach import Fix, Hop, HopState, ReachState
+from desktop_voice.core.phone_settings import CarrierChoice, InboundPolicy, TunnelProtocol
+from desktop_voice.core.reach import Fix, Hop, HopState, Reach, ReachState, SetUpWish
 from desktop_voice.rehearsal.process import RehearsalProcess
 from desktop_voice.server.outside import VARIABLE, outside
 from desktop_voice.server.phone import Phone
@@ -82,6 +83,7 @@ class Served:
             numbers_file=self.folder / "numbers.json",
             programs=self.folder / "programs",
         )
+        self.service = service
         await self.phone.serve(service)
         self.stack.push_async_callback(self.phone.close)
 
@@ -139,6 +141,12 @@ def page(window: MainWindow) -> PhoneSetupPage:
     return page
 
 
+def the_same_everywhere(served: Served, window: MainWindow) -> bool:
+    """Whether window, file and phone have the same settings."""
+    kept = SettingsFile(served.folder / "settings.toml").current
+    return window.settings.current == served.service.settings == kept
+
+
 def enter(qtbot: QtBot, page: PhoneSetupPage, carrier: CarrierName, keys: dict[str, str]) -> None:
     """Type the keys, press the button, and make the vault that it asks for."""
     page.carrier.buttons[carrier.value].click()
@@ -177,6 +185,42 @@ def test_keys_and_one_button_lead_to_an_answered_call(
     )
     qtbot.waitUntil(lambda: CallState.ENDED in states, timeout=WAIT_MS)
     assert CallState.TALKING in states
+
+
+def test_a_set_up_from_elsewhere_and_the_window_do_not_undo_each_other(
+    qtbot: QtBot, served: Served, window: MainWindow
+) -> None:
+    keys = served.world.card.credentials["twilio"]
+    found: list[Reach] = []
+
+    async def make_vault() -> None:
+        await asyncio.wrap_future(served.vault.create(PASSPHRASE))
+        for name, value in keys.items():
+            await asyncio.wrap_future(served.vault.set(name, value))
+
+    async def talk() -> None:
+        # As a conversation does it: a change of its own, then the set-up.
+        set_up = served.phone.set_up_of(served.service, served.vault)
+        set_up.change("phone", "greeting", "Good morning.")
+        wish = SetUpWish(CarrierName.TWILIO, policy=InboundPolicy.ALLOWLIST, allow_from=(CALLER,))
+        found.append(await set_up.set_up(wish, [("tunnel", "protocol", "http2")]))
+
+    served.run(qtbot, make_vault)
+    talking = served.media.submit(talk())
+    qtbot.waitUntil(
+        lambda: window.settings.current.phone.carrier is CarrierChoice.TWILIO, timeout=WAIT_MS
+    )
+    assert window.settings.change("away", "message", "Nobody is in.") == ""
+    qtbot.waitUntil(talking.done, timeout=WAIT_MS)
+    talking.result()
+    assert found[0].state is ReachState.READY, found
+    qtbot.waitUntil(lambda: the_same_everywhere(served, window), timeout=WAIT_MS)
+    settings = window.settings.current
+    assert settings.phone.carrier is CarrierChoice.TWILIO
+    assert settings.phone.greeting == "Good morning."
+    assert settings.tunnel.protocol is TunnelProtocol.HTTP2
+    assert settings.inbound.policy is InboundPolicy.ALLOWLIST
+    assert settings.away.message == "Nobody is in."
 
 
 def test_a_wrong_token_leads_back_to_the_keys_and_on_from_there(
