@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
@@ -18,7 +19,7 @@ from desktop_voice.agent.alarms import Alarms
 from desktop_voice.agent.brain import Brain
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.calls import Call, CarrierName
+from desktop_voice.core.calls import Call, CarrierName, EndReason
 from desktop_voice.core.clock import SystemClock
 from desktop_voice.rehearsal.process import RehearsalProcess
 from desktop_voice.server.outside import Outside
@@ -35,6 +36,8 @@ from tests.ui.conftest import dispose
 
 WAIT_S = 60.0
 WAIT_MS = 60_000
+STRANGER = "+14155550123"
+CODE = 40718263
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -57,7 +60,10 @@ class Served:
         clock = SystemClock()
         card = self.carrier.card
         settings = lab_settings(
-            CarrierName.TWILIO, card.numbers["twilio"], phone__pipeline="gather"
+            CarrierName.TWILIO,
+            card.numbers["twilio"],
+            phone__pipeline="gather",
+            inbound__policy="pairing",
         )
         alarms = Alarms(self.folder / "alarms.json", clock=clock)
         brain = Brain(settings.model, clock=clock, alarms=alarms)
@@ -78,11 +84,16 @@ class Served:
         await self.phone.serve(service)
         self.stack.push_async_callback(self.phone.close)
         await self.carrier.tunnel(PUBLIC_BASE, f"http://127.0.0.1:{service.port}")
+        await service.take_calls_of(card.numbers["twilio"])
         await self.carrier.far_end(
             FAR_NUMBER,
             kind="script",
             steps=[{"say": "What time is it?"}, {"say": "Okay, bye bye."}],
         )
+
+    async def stranger_calls(self, **far_end: Any) -> None:
+        """Let somebody unknown call who behaves like this."""
+        await self.carrier.dial("twilio", STRANGER, stir="A", **far_end)
 
     def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Future[None]:
         return self.media.submit(work())
@@ -179,3 +190,43 @@ def test_what_the_rules_refuse_is_told_in_the_window(
     assert errors[0].code == "PHONE-24"
     qtbot.waitUntil(page.dial.call.isEnabled)
     assert page.questions.card is None
+
+
+def test_a_stranger_is_let_in_and_put_out_again(
+    qtbot: QtBot, page: CallsPage, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "randbelow", lambda _limit: CODE)
+    steps = [{"press": f"{CODE}#"}, {"wait_s": 60}]
+    served.run(lambda: served.stranger_calls(kind="script", steps=steps))
+    qtbot.waitUntil(lambda: bool(page.questions.pairings), timeout=WAIT_MS)
+    (card,) = page.questions.pairings
+    assert card.code.text() == "4071  8263"
+    qtbot.waitUntil(card.let_in.isVisible, timeout=WAIT_MS)
+    qtbot.waitUntil(card.let_in.isEnabled)
+    window = page.window()
+    assert isinstance(window, MainWindow)
+    QTest.mouseClick(card.let_in, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.questions.is_empty, timeout=WAIT_MS)
+    window.open_settings("inbound")
+    callers = window.settings_page.callers
+    assert callers is not None
+    qtbot.waitUntil(lambda: list(callers.remove_buttons) == [STRANGER], timeout=WAIT_MS)
+    callers.remove_buttons[STRANGER].click()
+    qtbot.waitUntil(lambda: not callers.box.isVisible(), timeout=WAIT_MS)
+    paired = served.phone.paired_callers()
+    qtbot.waitUntil(paired.done, timeout=WAIT_MS)
+    assert paired.result() == []
+
+
+def test_a_stranger_is_sent_away_before_the_code_is_given(
+    qtbot: QtBot, page: CallsPage, served: Served, bus: EventBus
+) -> None:
+    ended: list[Call] = []
+    bus.on(ev.CallChanged, lambda e: ended.append(e.call) if not e.call.state.is_live else None)
+    served.run(lambda: served.stranger_calls(kind="silent"))
+    qtbot.waitUntil(lambda: bool(page.questions.pairings), timeout=WAIT_MS)
+    (card,) = page.questions.pairings
+    card.reject.click()
+    qtbot.waitUntil(lambda: bool(ended), timeout=WAIT_MS)
+    assert ended[0].reason is EndReason.PAIRING_FAILED
+    assert page.questions.is_empty
