@@ -141,8 +141,9 @@ class PhoneSettings(Section):
     pipeline: PipelineChoice = Field(
         PipelineChoice.AUTO,
         title="Pipeline",
-        description="“gather” and “managed” let the carrier hear and speak, “cascading” uses the "
-        "engines of this machine, “realtime” a speech-to-speech model.",
+        description="“cascading” uses the engines of this machine, “gather” lets the carrier hear "
+        "and speak, turn by turn; “auto” takes the best that there is.",
+        json_schema_extra={"offered": ["auto", "gather", "cascading"]},
     )
     greeting: ShortText = Field(
         "Hello! How can I help you today?",
@@ -177,7 +178,8 @@ class PhoneSettings(Section):
     tool_policy: ToolPolicy = Field(
         ToolPolicy.CURATED,
         title="Tools on calls",
-        description="What a known caller may set off. Unknown callers never set off anything.",
+        description="What a known caller may set off. No call has any tools yet.",
+        json_schema_extra={"offered": []},
     )
 
 

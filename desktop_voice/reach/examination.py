@@ -137,7 +137,7 @@ class Examination:
     async def _number(self, carrier: Carrier) -> OwnNumber | None:
         self._begin(Hop.NUMBER)
         try:
-            chosen = self._ground.settings().phone.number
+            chosen = self._ground.settings().phone.number or carrier.own_number
             number = choose_number(await carrier.numbers(), chosen, carrier.name)
         except PhoneError as error:
             fix = Fix.CHOOSE_NUMBER if error.code in ("PHONE-04", "PHONE-03") else Fix.CHECK_AGAIN

@@ -29,8 +29,6 @@ KNOWN_NAMES = (
     "plivo_phone_number",
     "cloudflare_tunnel_token",
     "ngrok_authtoken",
-    "deepgram_api_key",
-    "cartesia_api_key",
 )
 """What the app asks the vault for; other names may be kept as well."""
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 
@@ -39,7 +40,7 @@ from desktop_voice.telephony.entry import CarrierWire, ExpectedStream
 from desktop_voice.telephony.failures import no_carrier, tell
 from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Admission as InboundVerdict
-from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Trust
+from desktop_voice.telephony.inbound_policy import Admit, AskPairing, Refuse, Trust
 from desktop_voice.telephony.live_call import CallRoom, LiveCall
 from desktop_voice.telephony.orders import Orders, Origin, planned_call
 from desktop_voice.telephony.pairing import Pairing
@@ -193,7 +194,7 @@ class CallManager:
         async with self._admitting:
             await self._orders.check(order, len(self._live))
             await self._approvals.consume(approval_id, order)
-            call = planned_call(order, approval_id)
+            call = self._explained(planned_call(order, approval_id))
             await self._store.plan(call)
             live = self._begin(call, carrier)
         live.trust = Trust.KNOWN
@@ -401,6 +402,8 @@ class CallManager:
             call = incoming_call(
                 event, carrier.name, self._settings, verdict, self._orders.pipeline
             )
+            if not isinstance(verdict, Refuse):
+                call = self._explained(call)
             await self._store.plan(call)
             live = self._begin(call, carrier)
         live.needs_pairing = isinstance(verdict, AskPairing)
@@ -423,6 +426,13 @@ class CallManager:
                 "Set a public address in Settings > Phone.",
             )
         return carrier
+
+    def _explained(self, call: Call) -> Call:
+        """Return ``call`` with the reason why its pipeline is another than wished; tell it, too."""
+        why = self._orders.step_down(call.pipeline)
+        if why:
+            tell(self._bus, ev.Notice(why, "Choose another pipeline in Settings > Phone."))
+        return replace(call, detail=why)
 
     def _begin(self, call: Call, carrier: Carrier) -> LiveCall:
         live = LiveCall(call, carrier, self._room)

@@ -29,6 +29,8 @@ from desktop_voice.telephony.phrases import opening
 
 _log = structlog.get_logger()
 
+_NOT_YET = frozenset({PipelineChoice.MANAGED, PipelineChoice.REALTIME})
+
 Origin = Literal["window", "terminal", "assistant"]
 
 
@@ -66,6 +68,15 @@ class Orders:
         if wanted is PipelineChoice.GATHER or not self._can_talk():
             return PipelineKind.GATHER
         return PipelineKind.CASCADING
+
+    def step_down(self, used: PipelineKind) -> str:
+        """Return why a call uses ``used`` and not what the settings say; empty if it does that."""
+        wanted = self._settings().phone.pipeline
+        if wanted in _NOT_YET:
+            return f"The pipeline “{wanted}” is not available yet; this call uses “{used}”."
+        if wanted is PipelineChoice.CASCADING and not self._can_talk():
+            return f"This machine cannot hear or speak by itself; this call uses “{used}”."
+        return ""
 
     async def make(
         self,
@@ -114,7 +125,8 @@ class Orders:
         check_order(order, self._settings().limits, own, usage, live_count, now)
 
     async def _own_number(self, carrier: Carrier) -> str:
-        chosen, account = self._settings().phone.number, self._account
+        chosen = self._settings().phone.number or carrier.own_number
+        account = self._account
         numbers = self._own_numbers
         if not numbers:
             try:

@@ -36,7 +36,8 @@ def choose_number(numbers: Sequence[OwnNumber], chosen: str, carrier: CarrierNam
             raise PhoneError(
                 "PHONE-03",
                 "The account has no such number.",
-                "Check Settings > Phone > My number against the carrier's list.",
+                "Check Settings > Phone > My number against the carrier's list; while that is "
+                f"empty, {carrier}_phone_number in the vault counts.",
             )
         return found
     if len(voice) > 1:

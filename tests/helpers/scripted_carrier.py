@@ -70,6 +70,7 @@ class ScriptedCarrier:
     takes_documents: bool = True
     machine_verdict_s: float = 8.0
     account_ref: str = "AC-scripted"
+    own_number: str = ""
     capabilities: frozenset[Capability] = frozenset(Capability)
     asked: list[Asked] = field(default_factory=list)
     failing: dict[str, list[Exception | None]] = field(default_factory=lambda: defaultdict(list))

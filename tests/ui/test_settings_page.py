@@ -62,8 +62,20 @@ def test_every_setting_of_the_model_has_a_row_with_label_and_help(page: Settings
         if section != "schema_version"
         for name in info.annotation.model_fields  # type: ignore[union-attr]
     }
-    assert set(page.rows) == wanted
+    # It has no effect yet, whatever its value.
+    assert set(page.rows) == wanted - {("phone", "tool_policy")}
     assert all(row.spec.title and row.spec.help for row in page.rows.values())
+
+
+def test_only_what_works_can_be_chosen(
+    window: MainWindow, control: RecordingControl, page: SettingsPage
+) -> None:
+    row = page.rows["phone", "pipeline"]
+    box = part(row, QComboBox)
+    assert [box.itemData(index) for index in range(box.count())] == ["auto", "gather", "cascading"]
+    # What an older file or another program has set is kept and said to be missing.
+    assert window.settings.change("phone", "pipeline", "managed") == ""
+    assert box.currentText() == "managed (not available)"
 
 
 def test_limits_units_and_choices_are_read_from_the_model() -> None:

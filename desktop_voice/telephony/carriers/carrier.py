@@ -284,6 +284,8 @@ class Carrier(Protocol):
     capabilities: frozenset[Capability]
     account_ref: str
     """The carrier's id of the account as its media streams name it; empty if they do not."""
+    own_number: str
+    """The vault's number of the account in E.164; it counts where the settings name none."""
     machine_verdict_s: float
     """How long after the answer the carrier may take until it tells a person from a machine."""
     takes_documents: bool

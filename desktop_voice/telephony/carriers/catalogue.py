@@ -10,6 +10,7 @@ from desktop_voice.telephony.carriers.credentials import (
     Secret,
     TelnyxCredentials,
     TwilioCredentials,
+    own_number,
 )
 
 
@@ -21,7 +22,7 @@ def make_carrier(
     api_base: str = "",
     language: str = "en-US",
 ) -> Carrier:
-    """Return a carrier, ready to use; nothing is sent yet. Modules are imported when needed.
+    """Return a carrier, ready to use; nothing is sent yet.
 
     ``secret`` returns the vault's entry of a name, or an empty string. ``api_base`` stands for the
     carrier's own ``https://api....com``; empty: that one. ``language`` is what the carrier's own
@@ -31,6 +32,13 @@ def make_carrier(
         PhoneError: A secret is missing or cannot be right (``CARRIER-01``, ``CARRIER-02``).
         ValueError: ``api_base`` is neither ``https://`` nor on this machine.
     """
+    carrier = _of(name, secret, clock, api_base, language)
+    carrier.own_number = own_number(name, secret)
+    return carrier
+
+
+def _of(name: CarrierName, secret: Secret, clock: Clock, api_base: str, language: str) -> Carrier:
+    """Import the carrier's module, which no other carrier needs, and make it."""
     match name:
         case CarrierName.TWILIO:
             from desktop_voice.telephony.carriers.twilio import TwilioCarrier

@@ -21,6 +21,7 @@ _TELNYX_KEY = re.compile(r"KEY[A-Za-z0-9_-]{20,200}", re.ASCII)
 _TELNYX_CONNECTION = re.compile(r"[0-9]{10,25}", re.ASCII)
 _PLIVO_ID = re.compile(r"(?:MA|SA)[A-Z0-9]{18}", re.ASCII)
 _PLIVO_TOKEN = re.compile(r"[A-Za-z0-9]{20,80}", re.ASCII)
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
 
 SECRET_NAMES = {
@@ -157,6 +158,20 @@ class PlivoCredentials:
     def of(cls, secret: Secret) -> PlivoCredentials:
         """Return what the vault has."""
         return cls(_stripped(secret, "plivo_auth_id"), _stripped(secret, "plivo_auth_token"))
+
+
+def own_number(carrier: CarrierName, secret: Secret) -> str:
+    """Return the vault's number of the account in E.164, or an empty string.
+
+    Raises:
+        PhoneError: It is no number with its country (``CARRIER-02``).
+    """
+    entry = f"{carrier}_phone_number"
+    number = re.sub(r"[\s().-]", "", secret(entry))
+    if number and not _NUMBER.fullmatch(number):
+        shape = "a number with its country, like +14155550123"
+        raise errors.secret_malformed(carrier, entry, shape)
+    return number
 
 
 def _stripped(secret: Secret, entry: str) -> str:

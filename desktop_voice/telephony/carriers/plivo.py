@@ -73,6 +73,7 @@ class PlivoCarrier:
     name = CarrierName.PLIVO
     capabilities = frozenset({Can.SEND_DTMF})
     machine_verdict_s = 8.0
+    own_number = ""
     takes_documents = True
 
     def __init__(

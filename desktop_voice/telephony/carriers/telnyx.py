@@ -76,6 +76,7 @@ class TelnyxCarrier:
     name = CarrierName.TELNYX
     account_ref = ""
     machine_verdict_s = 8.0
+    own_number = ""
     takes_documents = False
     capabilities = frozenset({Capability.SEND_DTMF, Capability.TRANSFER})
 

@@ -75,6 +75,7 @@ class TwilioCarrier:
     capabilities = frozenset({Can.TRANSFER})
     # Its verdict on a machine comes only after the greeting, within 30 s of the answer.
     machine_verdict_s = 32.0
+    own_number = ""
     takes_documents = True
 
     def __init__(

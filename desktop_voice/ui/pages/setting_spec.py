@@ -79,7 +79,11 @@ def section_specs() -> tuple[SectionSpec, ...]:
     for name, info in Settings.model_fields.items():
         model = info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
-            fields = tuple(_field(name, key, f) for key, f in model.model_fields.items())
+            fields = tuple(
+                _field(name, key, f)
+                for key, f in model.model_fields.items()
+                if _offered(f) is None or _offered(f)
+            )
             help_text = (model.__doc__ or "").strip()
             specs.append(SectionSpec(name, info.title or name, help_text, fields))
     return tuple(specs)
@@ -117,7 +121,7 @@ def _field(section: str, name: str, info: FieldInfo) -> FieldSpec:
         default=info.get_default(call_default_factory=True),
         unit=str(extra.get("unit", "")),
         choices=str(extra.get("choices", "")),
-        options=_options(info.annotation),
+        options=_options(info),
         minimum=minimum,
         maximum=maximum,
         max_length=max_length,
@@ -144,10 +148,19 @@ def _kind(info: FieldInfo, widget: str) -> Kind:
     return "text"
 
 
-def _options(annotation: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401 - any type's
+def _options(info: FieldInfo) -> tuple[tuple[str, str], ...]:
+    annotation, offered = info.annotation, _offered(info)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return tuple((member.value, _label(member.value)) for member in annotation)
+        values = [member.value for member in annotation]
+        return tuple((one, _label(one)) for one in values if offered is None or one in offered)
     return ()
+
+
+def _offered(info: FieldInfo) -> list[Any] | None:
+    """Return the values that can be chosen; None: all of them. Nothing: the field has no row."""
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    offered = extra.get("offered")
+    return offered if isinstance(offered, list) else None
 
 
 def _label(value: str) -> str:

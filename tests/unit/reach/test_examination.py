@@ -246,6 +246,13 @@ async def test_the_chosen_one_of_several_numbers_is_used(scene: Scene) -> None:
     assert "415-555-0101" in hops[Hop.NUMBER].text
 
 
+async def test_the_vaults_number_is_used_where_none_is_chosen(scene: Scene) -> None:
+    scene.carrier.own = TWO
+    scene.carrier.own_number = "+14155550101"
+    hops = await scene.look(acts=True)
+    assert "415-555-0101" in hops[Hop.NUMBER].text
+
+
 async def test_another_port_than_the_wished_one_is_told(scene: Scene) -> None:
     scene.port = 8003
     hops = await scene.look()

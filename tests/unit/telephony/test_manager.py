@@ -49,6 +49,32 @@ async def test_nothing_is_dialled_before_a_yes(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_why_a_call_has_another_pipeline_is_told_once_a_call(tmp_path: Path) -> None:
+    phone = {"pipeline": "managed", "number": MY_NUMBER, "public_url": BASE}
+    async with call_lab(tmp_path, phone=phone, inbound=OPEN) as lab:
+        approval = await lab.manager.request_call(FAR, CallMode.NOTIFY, "It is up.", "window")
+        assert lab.events.of(ev.Notice) == []
+        placed = await lab.manager.settle_approval(approval.id, True)
+        assert placed is not None
+        (notice,) = lab.events.of(ev.Notice)
+        assert "“managed” is not available yet; this call uses “" in notice.what
+        stored = await lab.store.get(placed.id)
+        assert stored is not None
+        assert stored.detail == placed.detail == notice.what
+        await lab.incoming()
+        assert lab.events.of(ev.Notice) == [notice, notice]
+
+
+@virtual
+async def test_nobody_is_told_of_the_pipeline_of_a_refused_call(tmp_path: Path) -> None:
+    phone = {"pipeline": "managed", "number": MY_NUMBER, "public_url": BASE}
+    async with call_lab(tmp_path, phone=phone) as lab:
+        await lab.incoming()
+        assert lab.reasons == [EndReason.INBOUND_DISABLED]
+        assert lab.events.of(ev.Notice) == []
+
+
+@virtual
 async def test_a_yes_is_good_for_one_call(tmp_path: Path) -> None:
     async with call_lab(tmp_path) as lab:
         approval = await lab.manager.request_call(FAR, CallMode.NOTIFY, "It is up.", "window")

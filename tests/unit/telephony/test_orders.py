@@ -98,6 +98,50 @@ async def test_a_pipeline_that_cannot_be_had_steps_down(
 
 
 @pytest.mark.parametrize(
+    ("wanted", "can_talk", "why"),
+    [
+        ("auto", True, ""),
+        ("auto", False, ""),
+        ("gather", True, ""),
+        ("cascading", True, ""),
+        (
+            "cascading",
+            False,
+            "This machine cannot hear or speak by itself; this call uses “gather”.",
+        ),
+        (
+            "managed",
+            True,
+            "The pipeline “managed” is not available yet; this call uses “cascading”.",
+        ),
+        (
+            "realtime",
+            False,
+            "The pipeline “realtime” is not available yet; this call uses “gather”.",
+        ),
+    ],
+)
+async def test_why_it_stepped_down_is_said(
+    tmp_path: Path, wanted: str, can_talk: bool, why: str
+) -> None:
+    settings = Settings().with_value("phone", "pipeline", wanted)
+    store = await CallStore.open(tmp_path / "calls.db")
+    orders = Orders(store, SystemClock(), lambda: settings, lambda: can_talk)
+    await store.close()
+    assert orders.step_down(orders.pipeline) == why
+
+
+async def test_the_vaults_number_is_called_from_where_the_settings_name_none(
+    tmp_path: Path,
+) -> None:
+    two = (OwnNumber(MY_NUMBER, True, "1"), OwnNumber("+14155550101", True, "2"))
+    carrier = ScriptedCarrier(own=two, own_number="+14155550101")
+    assert (await make(tmp_path, carrier)).own_number == "+14155550101"
+    order = await make(tmp_path, carrier, phone={"number": MY_NUMBER})
+    assert order.own_number == MY_NUMBER
+
+
+@pytest.mark.parametrize(
     ("own", "code"),
     [
         ((), "CARRIER-06"),
