@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from desktop_voice.reach import failures
+from desktop_voice.tunnel.public_names import leads_outside
 from desktop_voice.tunnel.way import PublicWay
 
-_STAND_INS = ip_network("198.18.0.0/15")
-"""What VPN programs give out for every name, and then lead to the right place."""
 _HTTPS = 443
 
 
@@ -76,25 +75,11 @@ async def look_up(name: PublicName, way: PublicWay) -> list[Place]:
         raise failures.no_such_name(name.host)
     places = [Place(each["host"], each["port"]) for each in found]
     for place in places:
-        if not _is_public(place.address) and not _is_edge(place, way):
+        address = ip_address(place.address.partition("%")[0])
+        if not leads_outside(address) and not _is_edge(place, way):
             raise failures.private_address(name.host, place.address)
     return sorted(places, key=lambda place: ":" in place.address)
 
 
 def _is_edge(place: Place, way: PublicWay) -> bool:
     return way.edge == (place.address, place.port)
-
-
-def _is_public(text: str) -> bool:
-    address = ip_address(text.partition("%")[0])
-    inner = _inner(address)
-    return inner in _STAND_INS or (
-        inner.is_global
-        and not inner.is_multicast
-        and not inner.is_reserved
-        and not inner.is_unspecified
-    )
-
-
-def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    return getattr(address, "ipv4_mapped", None) or address

@@ -106,7 +106,7 @@ class CloudflaredBinary:
                 raise failures.wrong_file("it was changed after the download")
             self.path.chmod(0o700)
         except OSError as error:
-            raise failures.cannot_run("cloudflared") from error
+            raise failures.not_started("cloudflared", error) from error
         return self.path
 
     async def fetch(self, on_progress: Callable[[int, int], None]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from desktop_voice.core.errors import PhoneError
+from desktop_voice.tunnel.leash import NEVER_RUNS
 
 
 def missing_cloudflared() -> PhoneError:
@@ -73,6 +74,19 @@ def cannot_run(name: str) -> PhoneError:
         "TUNNEL-06",
         f"The tunnel program {name} cannot be run.",
         "Remove it and install it again, for this kind of machine.",
+    )
+
+
+def not_started(name: str, error: OSError) -> PhoneError:
+    """The system did not start the program: it never does, or it could not this time."""
+    if error.errno in NEVER_RUNS:
+        return cannot_run(name)
+    why = error.strerror or "an error of the system"
+    return PhoneError(
+        "TUNNEL-06",
+        f"The tunnel program {name} could not be started: {why}.",
+        "It is tried again by itself; end other programs if memory or open files run short.",
+        retryable=True,
     )
 
 
@@ -147,6 +161,17 @@ def refused_address(why: str) -> PhoneError:
         f"The public address cannot be used: {why}.",
         "Enter an address that the internet reaches, like https://phone.example.com, or leave it "
         "empty and use a tunnel.",
+    )
+
+
+def leads_inside(host: str) -> PhoneError:
+    """The user's own name leads where no carrier gets, as every name does on a new Wi-Fi."""
+    return PhoneError(
+        "TUNNEL-12",
+        f"The name {host} of the public address leads to a private network or to this machine.",
+        "Check its DNS entry, and whether this network wants you to log in first; it is tried "
+        "again by itself.",
+        retryable=True,
     )
 
 

@@ -13,12 +13,19 @@ which the app holds open, ends. See prctl(2), PR_SET_PDEATHSIG.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 
 CANNOT_RUN = 127
-"""Exit status when the program itself could not be started."""
+"""Exit status when the program is none that this machine runs."""
+
+NOT_NOW = 75
+"""Exit status when it could not be started this time, such as for want of memory."""
+
+NEVER_RUNS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENOEXEC})
+"""What the system says of a program that it does not run, however often it is asked."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -65,7 +72,7 @@ def main(arguments: list[str]) -> int:
         return _watch(int(parent), command)
     except OSError as error:
         sys.stderr.write(f"cannot run: {error.strerror}\n")
-        return CANNOT_RUN
+        return CANNOT_RUN if error.errno in NEVER_RUNS else NOT_NOW
 
 
 if __name__ == "__main__":

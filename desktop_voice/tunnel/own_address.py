@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from desktop_voice.core.errors import PhoneError
 from desktop_voice.core.phone_settings import TunnelChoice
 from desktop_voice.tunnel import failures
-from desktop_voice.tunnel.public_names import public_base
+from desktop_voice.tunnel.public_names import is_public, leads_outside, public_base
 
 _PRIVATE_SUFFIXES = (".local", ".internal", ".localhost", ".lan", ".home.arpa", ".test", ".invalid")
 
@@ -47,8 +47,8 @@ class OwnAddress:
         """Check the address and return it; ``origin`` is the user's own business.
 
         Raises:
-            PhoneError: It is none that the internet reaches (``TUNNEL-12``), or its name is not
-                known now (``TUNNEL-13``).
+            PhoneError: It is none that the internet reaches (``TUNNEL-12``; retryable: its name
+                leads to none now), or its name is not known now (``TUNNEL-13``).
         """
         if not self._allow_any:
             await _check(self._url)
@@ -81,10 +81,13 @@ async def _check(url: str) -> None:
         raise failures.refused_address("it has more in it than a name and a port")
     host = host.rstrip(".")
     try:
-        addresses: list[IPv4Address | IPv6Address] = [ip_address(host)]
+        address = ip_address(host)
     except ValueError:
         addresses = await _addresses_of(host, port)
-    if not all(_is_public(address) for address in addresses):
+        if not all(leads_outside(address) for address in addresses):
+            raise failures.leads_inside(host) from None
+        return
+    if not is_public(address):
         raise failures.refused_address("it leads to a private network or to this machine")
 
 
@@ -100,9 +103,3 @@ async def _addresses_of(host: str, port: int) -> list[IPv4Address | IPv6Address]
     except OSError as error:
         raise failures.unresolved_address(host) from error
     return [ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
-
-
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    address = mapped or address
-    return address.is_global and not address.is_multicast

@@ -97,7 +97,7 @@ class ProgramTunnel(ABC):
             return base
         except OSError as error:
             await self.stop()
-            raise failures.cannot_run(self._name) from error
+            raise failures.not_started(self._name, error) from error
         except BaseException:
             await self.stop()
             raise

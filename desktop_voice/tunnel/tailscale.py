@@ -125,7 +125,8 @@ def _checked_name(status: dict[str, Any] | None) -> str:
         raise failures.not_allowed("Tailscale", what, do, retryable=True)
     state = status.get("BackendState")
     if state == "NeedsLogin":
-        raise failures.not_allowed("Tailscale", "nobody is logged in", "Log in to Tailscale.")
+        what, do = "nobody is logged in", "Log in to Tailscale; it is tried again by itself."
+        raise failures.not_allowed("Tailscale", what, do, retryable=True)
     if state != "Running":
         what, do = "it is not connected", "Connect Tailscale; it is tried again by itself."
         raise failures.not_allowed("Tailscale", what, do, retryable=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from desktop_voice.tunnel.child import CANNOT_RUN, Child, scrubbed
+from desktop_voice.tunnel.leash import NOT_NOW
 from tests.helpers.processes import children, command_line, is_running
 from tests.helpers.tunnel_lab import eventually
 
@@ -66,6 +67,19 @@ async def test_a_program_that_cannot_be_run_says_so(by: str, tmp_path: Path) -> 
     )
     assert await child.wait() == CANNOT_RUN
     assert lines == ["cannot run: No such file or directory"]
+
+
+@pytest.mark.parametrize("by", WAYS)
+async def test_what_the_system_may_do_another_time_is_told_from_that(
+    by: str, tmp_path: Path
+) -> None:
+    # The one refusal that every system gives on demand and that says nothing of the program.
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    child = await Child.start(
+        [loop], environment=dict(os.environ), on_line=lambda _line: None, by=by
+    )
+    assert await child.wait() == NOT_NOW
 
 
 ASKED_TO_END = """

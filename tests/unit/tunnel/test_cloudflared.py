@@ -298,6 +298,22 @@ async def test_what_cannot_be_run_says_so(tmp_path: Path) -> None:
     assert "cannot be run" in problem.what
 
 
+async def test_what_the_system_cannot_start_just_now_is_tried_again(tmp_path: Path) -> None:
+    tunnel = tunnel_to(stand_in(tmp_path))
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(PhoneError) as refused:
+            await tunnel.start(ORIGIN)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (refused.value.code, refused.value.retryable) == ("TUNNEL-06", True)
+    assert "install" not in refused.value.do
+    await tunnel.start(ORIGIN)
+    await tunnel.stop()
+
+
 async def test_a_folder_that_takes_no_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file, no folder")
     problem = await refusal(tunnel_to(stand_in(tmp_path)))

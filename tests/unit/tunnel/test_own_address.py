@@ -90,11 +90,21 @@ async def test_addresses_that_no_carrier_reaches_are_refused(
     "inside",
     ["10.1.2.3", "127.0.0.1", "100.100.1.1", "169.254.0.9", "fe80::1%eth0", "::ffff:10.0.0.1"],
 )
-async def test_a_public_name_that_leads_inside_is_refused(
+async def test_a_public_name_that_leads_inside_is_refused_and_tried_again(
     inside: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name_leads_to(monkeypatch, "93.184.216.34", inside)
-    assert (await refusal("https://phone.example.com")).code == "TUNNEL-12"
+    problem = await refusal("https://phone.example.com")
+    # A Wi-Fi that wants a log-in first leads every name to itself.
+    assert (problem.code, problem.retryable) == ("TUNNEL-12", True)
+
+
+async def test_a_name_that_a_vpn_leads_to_a_stand_in_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name_leads_to(monkeypatch, "198.18.0.7")
+    assert await OwnAddress("https://phone.example.com").start(ORIGIN)
+    assert (await refusal("https://198.18.0.7")).code == "TUNNEL-12"
 
 
 async def test_a_name_that_nobody_knows_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ async def test_what_the_user_serves_on_this_port_is_not_taken_away(tmp_path: Pat
     ("status", "code", "words", "is_retryable"),
     [
         (None, "TUNNEL-14", "does not run", True),
-        ({"BackendState": "NeedsLogin"}, "TUNNEL-14", "logged in", False),
+        ({"BackendState": "NeedsLogin"}, "TUNNEL-14", "logged in", True),
         ({"BackendState": "Stopped"}, "TUNNEL-14", "not connected", True),
         (
             {"BackendState": "Running", "Self": {**ME, "CapMap": {"https": None}}},
