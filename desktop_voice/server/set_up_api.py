@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,11 +19,12 @@ _WISH = TypeAdapter(SetUpWish)
 
 
 class SetUpApi:
-    """Answers on the media loop; one set-up or look at a time."""
+    """Answers on the media loop; one set-up at a time, and a look is part of what runs already."""
 
     def __init__(self, set_up: SetUp) -> None:
         self._set_up = set_up
-        self._task: asyncio.Task[None] | None = None
+        self._setting_up: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._error: DesktopVoiceError | None = None
 
     @property
@@ -40,17 +40,22 @@ class SetUpApi:
 
     async def close(self) -> None:
         """Give up what is under way."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        under_way = [task for task in (self._setting_up, self._looking) if task is not None]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    @property
+    def _is_busy(self) -> bool:
+        return _runs(self._setting_up) or _runs(self._looking)
 
     async def _reach(self, _asked: Asked) -> Json:
-        is_busy = self._task is not None and not self._task.done()
         error = error_json(self._error) if self._error is not None else {}
-        return {**reach_json(self._set_up.reach), "is_busy": is_busy, **error}
+        return {**reach_json(self._set_up.reach), "is_busy": self._is_busy, **error}
 
     async def _check(self, _asked: Asked) -> Json:
-        self._start(self._set_up.check())
+        if not self._is_busy:
+            self._looking = self._start(self._set_up.check)
         return {"is_busy": True}
 
     async def _begin(self, asked: Asked) -> Json:
@@ -63,7 +68,13 @@ class SetUpApi:
                 "Name at least a carrier: twilio, telnyx or plivo.",
             ) from None
         self._set_up.can_be(wish)
-        self._start(self._set_up.set_up(wish))
+        if _runs(self._setting_up):
+            raise CommandError(
+                "SETUP-04",
+                "A set-up is under way in the app already.",
+                "Wait until it is done: desktop-voice setup phone --check shows how it goes.",
+            )
+        self._setting_up = self._start(lambda: self._set_up.set_up(wish))
         return {"is_busy": True}
 
     async def _settings(self, _asked: Asked) -> Json:
@@ -73,17 +84,22 @@ class SetUpApi:
         await self._set_up.change_all(changes_of(asked.body, self._set_up.settings))
         return shown(self._set_up.settings)
 
-    def _start(self, work: Coroutine[Any, Any, Reach]) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    def _start(self, work: Callable[[], Awaitable[Reach]]) -> asyncio.Task[None]:
         self._error = None
-        self._task = asyncio.get_running_loop().create_task(self._run(work))
+        return asyncio.get_running_loop().create_task(self._run(work))
 
-    async def _run(self, work: Coroutine[Any, Any, Reach]) -> None:
+    async def _run(self, work: Callable[[], Awaitable[Reach]]) -> None:
+        error: DesktopVoiceError | None = None
         try:
-            await work
-        except Exception as error:  # noqa: BLE001 - told with the next look
-            self._error = as_error(error)
+            await work()
+        except Exception as unexpected:  # noqa: BLE001 - told with the next look
+            error = as_error(unexpected)
+        # That of what ends last counts.
+        self._error = error
+
+
+def _runs(task: asyncio.Task[None] | None) -> bool:
+    return task is not None and not task.done()
 
 
 def reach_json(reach: Reach) -> Json:
