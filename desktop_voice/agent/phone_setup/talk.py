@@ -73,7 +73,7 @@ class SetUpTalk:
         self._setup: PhoneSetUp | None = None
         self._guide: Guide | None = None
         self._found = Found("")
-        self._before = GuideState(), InboundSettings()
+        self._before: tuple[GuideState, InboundSettings] | None = None
         self._turn: _Turn | None = None
         self._touched_s = clock.monotonic()
 
@@ -102,12 +102,13 @@ class SetUpTalk:
 
         What it changed of who may call is put back; keys stay in the vault.
         """
-        turn, self._turn = self._turn, None
-        if turn is None or self._guide is None or self._setup is None:
+        before, self._before = self._before, None
+        if before is None or self._guide is None or self._setup is None:
             return
-        # A “yes” that turns out to be “yes, but” must not have let anybody in.
-        state, inbound = self._before
-        commands.put_back(self._setup, inbound, turn.changed(inbound))
+        state, inbound = before
+        if self._turn is not None:
+            # A “yes” that turns out to be “yes, but” must not have let anybody in.
+            commands.put_back(self._setup, inbound, self._turn.changed(inbound))
         self._guide.state = state
 
     @property

@@ -212,6 +212,8 @@ async def test_an_address_of_ones_own() -> None:
     await talk.say_all("code", "skip")
     assert phone.settings.phone.public_url == "https://phone.example.com"
     assert phone.wishes[0].tunnel is TunnelChoice.NONE
+    # Changed by itself, it would be a set-up's first half.
+    assert phone.besides[0] == (("phone", "public_url", "https://phone.example.com"),)
 
 
 async def test_a_tunnel_wins_over_an_address_that_was_there_before() -> None:
@@ -670,6 +672,14 @@ async def test_a_yes_that_was_dropped_lets_nobody_in_either() -> None:
     # The question still stands, as if nothing had been answered.
     await talk.say("yes")
     assert policy(talk) == (InboundPolicy.ALLOWLIST, [CALLER])
+
+
+async def test_a_question_stands_until_the_whole_answer_was_heard() -> None:
+    talk = with_policy(InboundPolicy.ALLOWLIST, BERLIN)
+    await talk.say_all("Accept calls from anyone", "let me think")
+    talk.talk.withdrawn()
+    await talk.say("yes")
+    assert policy(talk)[0] is InboundPolicy.OPEN
 
 
 async def test_what_the_window_has_changed_since_stays() -> None:
