@@ -22,8 +22,9 @@ def key_refused(base_url: str) -> ModelError:
     return ModelError(
         "MODEL-02",
         f"The server at {base_url} refused the API key.",
-        f"Set the environment variable named in {_SETTINGS} to a valid key and start the app "
-        "again; beyond this machine a key is only sent to an https address.",
+        "Put a valid key into the vault in Settings, under Keys and vault, or set the environment "
+        f"variable named in {_SETTINGS} and start the app again; beyond this machine a key is "
+        "only sent to an https address.",
     )
 
 

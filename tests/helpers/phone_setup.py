@@ -42,6 +42,7 @@ class ScriptedPhone:
     obstacles: list[tuple[HopReport, ...]] = field(default_factory=list)
     errors: dict[str, DesktopVoiceError] = field(default_factory=dict)
     wishes: list[SetUpWish] = field(default_factory=list)
+    besides: list[tuple[SettingChange, ...]] = field(default_factory=list)
     checks: int = 0
     given_up: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,6 +69,7 @@ class ScriptedPhone:
 
     async def set_up(self, wish: SetUpWish, also: Sequence[SettingChange] = ()) -> Reach:
         self.wishes.append(wish)
+        self.besides.append(tuple(also))
         self.started.set()
         try:
             await self.gate.wait()

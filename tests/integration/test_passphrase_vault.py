@@ -63,6 +63,22 @@ async def test_a_script_hands_the_passphrase_over(home: Path) -> None:
                 assert await command.process.wait() == 0
 
 
+async def test_a_key_that_another_process_changes_is_used_at_once(home: Path) -> None:
+    async with RehearsalProcess() as rehearsal:
+        keys = rehearsal.card.credentials["twilio"]
+        vault = _vault(keys)
+        arguments = ("--carrier", "twilio", "--allow", CALLER, "--passphrase-fd", "0")
+        words = f"{PASSPHRASE}\n".encode()
+        async with set_up_command(home, rehearsal, {}, *arguments, stdin=words) as command:
+            await command.until("reach", state="ready")
+            vault.set("twilio_auth_token", "0" * 32, replace=True)
+            await command.until("hop", hop="login", state="failed")
+            vault.set("twilio_auth_token", keys["twilio_auth_token"], replace=True)
+            await command.until("hop", hop="login", state="ok")
+            assert await command.stop() == 0
+        vault.close()
+
+
 @pytest.mark.parametrize("words", ["a wrong passphrase", ""])
 async def test_a_wrong_passphrase_is_told_before_anything_is_done(home: Path, words: str) -> None:
     async with RehearsalProcess() as rehearsal:

@@ -130,6 +130,26 @@ def test_a_bad_passphrase_makes_no_vault(
     assert panel.door.enter_button.isEnabled()
 
 
+def test_a_vault_shows_as_open_though_the_keyring_does_not_keep_it_so(
+    qtbot: QtBot, make_panel: Callable[..., VaultPanel], path: Path
+) -> None:
+    filled(path)
+    panel = make_panel(SystemKeyring(ForgetfulBackend()))
+    assert panel.door.heading.text() == "The vault is locked"
+    panel.door.remember.setChecked(True)
+    enter(panel, PASSPHRASE)
+    qtbot.waitUntil(lambda: panel.door.heading.text() == "The vault is open")
+    assert "keyring" in panel.door.problem.text()
+    assert panel.door.problem.isVisible()
+
+
+class ForgetfulBackend(MemoryBackend):
+    """A keyring that keeps nothing."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        pass
+
+
 def test_the_keyring_can_open_a_new_vault(
     qtbot: QtBot, make_panel: Callable[..., VaultPanel], path: Path, keyring: SystemKeyring
 ) -> None:

@@ -56,7 +56,7 @@ async def test_a_server_that_keeps_the_stream_open_does_not_hold_up_the_end() ->
 @pytest.mark.parametrize(
     ("mode", "code", "told"),
     [
-        (Mode.UNAUTHORISED, "MODEL-02", "key"),
+        (Mode.UNAUTHORISED, "MODEL-02", "vault"),
         (Mode.UNKNOWN_MODEL, "MODEL-03", "ollama pull small-model"),
         (Mode.TOO_MANY_REQUESTS, "MODEL-04", "Wait"),
         (Mode.SERVER_ERROR, "MODEL-05", "Try again"),

@@ -14,16 +14,20 @@ import pytest
 
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.calls import CallMode, CallState, EndReason
+from desktop_voice.core.calls import CallMode, CallState, CarrierName, EndReason
 from desktop_voice.core.errors import PhoneError, StoreError
 from desktop_voice.core.settings import SettingChange
 from desktop_voice.server.phone import Phone
 from desktop_voice.server.phone_service import PhoneService
+from desktop_voice.storage.vault import Vault
+from desktop_voice.system.vault_control import VaultService
 from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
+from desktop_voice.telephony.carriers.credentials import SECRET_NAMES
 from desktop_voice.telephony.manager import CallManager
 from desktop_voice.telephony.steps import Gather
 from tests.helpers.call_lab import FAR, Lab, call_lab
 from tests.helpers.dialogue import Events
+from tests.helpers.vault import PASSPHRASE, SMALL
 from tests.helpers.virtual_loop import virtual
 
 NOBODY: SettingChange = ("inbound", "policy", "disabled")
@@ -269,6 +273,24 @@ async def test_keys_that_change_while_the_phone_starts_are_used_once_it_is_up(
         await serving
         await lab.until(lambda: service.keys_taken == 1)
         await phone.close()
+
+
+async def test_the_set_up_knows_the_keys_of_a_vault_that_is_opened_later(tmp_path: Path) -> None:
+    path = tmp_path / "keys.vault"
+    filled = Vault(path, None, SMALL)
+    filled.create(PASSPHRASE)
+    for name in SECRET_NAMES[CarrierName.TWILIO]:
+        filled.set(name, "a key")
+    async with desk(tmp_path) as one:
+        vault = VaultService(
+            path, find_keyring=lambda: None, on_change=one.phone.keys_changed, cost=SMALL
+        )
+        set_up = one.phone.set_up_of(cast(PhoneService, one.service), vault)
+        await set_up.refresh()
+        await asyncio.wrap_future(vault.unlock(PASSPHRASE, remember=False))
+        await one.lab.until(lambda: one.service.keys_taken == 1)
+        assert set_up.missing_secrets(CarrierName.TWILIO) == ()
+        vault.close()
 
 
 @virtual

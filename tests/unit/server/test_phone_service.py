@@ -254,6 +254,37 @@ async def test_a_change_of_settings_is_kept_whoever_gave_up_waiting(tmp_path: Pa
         assert phone.service.status()["carrier"] == "twilio"
 
 
+async def test_what_the_user_changes_while_another_change_is_used_is_not_undone(
+    tmp_path: Path,
+) -> None:
+    may_read = threading.Event()
+
+    def secret(name: str) -> str:
+        may_read.wait(10)
+        return KEYS.get(name, "")
+
+    async with running(tmp_path, Settings(), secret=secret) as phone:
+        service = phone.service
+        code, nobody = ("inbound", "policy", "pairing"), ("inbound", "policy", "disabled")
+        changing = asyncio.create_task(service.change(("phone", "carrier", "twilio"), code))
+        # Whoever keeps settings hears of it in the order in which they count.
+        await phone.events.next(ev.SettingsWanted)
+        applying = asyncio.create_task(service.apply(nobody))
+        await asyncio.sleep(0)
+        may_read.set()
+        await asyncio.gather(changing, applying)
+        assert service.settings.phone.carrier.value == "twilio"
+        assert service.settings.inbound.policy.value == "disabled"
+
+
+async def test_what_is_used_already_disturbs_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path, settings(phone=TWILIO)) as phone:
+        before, told = phone.service.carrier, len(phone.events.all)
+        await phone.service.apply(("phone", "carrier", "twilio"))
+        assert phone.service.carrier is before
+        assert len(phone.events.all) == told
+
+
 @pytest.mark.parametrize("other", [None, f"AC{secrets.token_hex(16)}"], ids=["none", "other"])
 async def test_a_number_is_given_back_when_the_keys_of_its_account_go(
     tmp_path: Path, other: str | None

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from desktop_voice.core import events as ev
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.errors import CommandError, PhoneError, VaultError
 from desktop_voice.core.phone_settings import InboundPolicy, TunnelProtocol
-from desktop_voice.core.reach import Fix, Hop, HopState, ReachState, SetUpWish
+from desktop_voice.core.reach import Fix, Hop, HopState, Reach, ReachState, SetUpWish
 from desktop_voice.server.set_up import SetUp
+from desktop_voice.storage.vault import Vault
+from desktop_voice.storage.vault_keyring import SystemKeyring
+from desktop_voice.system.vault_control import VaultService
 from tests.helpers.reach_lab import CALLER, failures, hop_of, reach_lab
+from tests.helpers.vault import SMALL, MemoryBackend
 
 TWILIO = SetUpWish(CarrierName.TWILIO, policy=InboundPolicy.ALLOWLIST, allow_from=(CALLER,))
 
@@ -88,6 +94,49 @@ async def test_keys_go_into_the_vault_and_are_missing_no_more(tmp_path: Path) ->
         await asyncio.wrap_future(lab.vault.create("correct horse battery"))
         await lab.set_up.keep_secret("plivo_auth_id", "MA" + "X" * 18)
         assert lab.set_up.missing_secrets(CarrierName.PLIVO) == ("plivo_auth_token",)
+
+
+async def test_a_vault_that_a_key_needs_is_made_and_its_recovery_key_shown_once(
+    tmp_path: Path,
+) -> None:
+    async with reach_lab(tmp_path) as lab:
+        shown: list[str] = []
+        told: list[ev.Event] = []
+        lab.bus.on(ev.Event, told.append)
+        path, keyring = tmp_path / "own.vault", SystemKeyring(MemoryBackend())
+        vault = VaultService(path, find_keyring=lambda: keyring, cost=SMALL)
+        with pytest.raises(VaultError) as unseen:
+            await SetUp(lab.service, vault).keep_secret("plivo_auth_id", "MA" + "X" * 18)
+        assert unseen.value.code == "VAULT-12"
+        assert not (await asyncio.wrap_future(vault.status())).exists
+        set_up = SetUp(lab.service, vault, show_recovery_key=shown.append)
+        await set_up.keep_secret("plivo_auth_id", "MA" + "X" * 18)
+        await set_up.keep_secret("plivo_auth_token", "T" * 30)
+        (code,) = shown
+        Vault(path, None, SMALL).open(code)
+        assert code not in repr(told)
+        assert set_up.missing_secrets(CarrierName.PLIVO) == ()
+        vault.close()
+
+
+@pytest.mark.parametrize("asks", ["set_up", "check", "repair"])
+async def test_what_is_asked_for_is_done_with_the_keys_as_they_are_now(
+    tmp_path: Path, asks: str
+) -> None:
+    async with reach_lab(tmp_path) as lab:
+        await lab.set_up.set_up(TWILIO)
+        right = lab.secrets["twilio_auth_token"]
+        ways: dict[str, Callable[[], Awaitable[Reach]]] = {
+            "set_up": lambda: lab.set_up.set_up(TWILIO),
+            "check": lab.set_up.check,
+            "repair": lambda: lab.set_up.repair(Fix.CHECK_AGAIN),
+        }
+        ask = ways[asks]
+        # As another process changes them: nobody is told.
+        lab.secrets["twilio_auth_token"] = "0" * 32
+        assert hop_of(await ask(), Hop.LOGIN).state is HopState.FAILED
+        lab.secrets["twilio_auth_token"] = right
+        assert (await ask()).state is ReachState.READY
 
 
 async def test_without_a_vault_keys_are_refused_in_words(tmp_path: Path) -> None:
