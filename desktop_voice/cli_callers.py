@@ -19,14 +19,14 @@ def add_callers_command(commands: argparse._SubParsersAction[argparse.ArgumentPa
     """Add ``callers`` and what can be done with them to the command line."""
     text = "list unknown callers: those who wait to be let in, and those who were"
     callers = commands.add_parser("callers", help=text, description=text)
-    _add_json(callers)
+    _add_json(callers, default=False)
     callers.set_defaults(run=_list)
     actions = callers.add_subparsers(title="actions", metavar="ACTION")
 
     def add(name: str, run: Callable[[argparse.Namespace], int], text: str, what: str) -> None:
         action = actions.add_parser(name, help=text, description=text)
         action.add_argument(what.lower(), metavar=what, help="as “callers” lists it")
-        _add_json(action)
+        _add_json(action, default=argparse.SUPPRESS)
         action.set_defaults(run=run)
 
     add("let-in", _let_in, "let a caller in who gave the right code, now and later", "CALL_ID")
@@ -34,8 +34,10 @@ def add_callers_command(commands: argparse._SubParsersAction[argparse.ArgumentPa
     add("remove", _remove, "let a caller in no more without a code", "NUMBER")
 
 
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+def _add_json(parser: argparse.ArgumentParser, default: object) -> None:
+    # An action that is not told anything keeps what was told before it.
+    text = "print one JSON object a line"
+    parser.add_argument("--json", action="store_true", default=default, help=text)
 
 
 def _list(options: argparse.Namespace) -> int:

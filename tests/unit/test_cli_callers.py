@@ -101,7 +101,7 @@ def test_a_caller_is_sent_away(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (event,) = lab.events.of(ev.PairingRequested)
         assert await run("let-in", event.call_id) == 1
         assert "[PHONE-13]" in capsys.readouterr().err
-        assert await run("refuse", event.call_id, "--json") == 0
+        assert await run("--json", "refuse", event.call_id) == 0
         told = json.loads(printed(capsys))
         assert told == {"type": "pairing", "call_id": event.call_id, "state": "refused"}
         assert await run() == 0
