@@ -92,5 +92,6 @@ class PairingDesk:
 
 def _waiting(live: LiveCall) -> WaitingCaller | None:
     session = live.session
-    is_asked = isinstance(session, PairingSession) and not live.is_ending
-    return session.waiting if is_asked else None
+    if not isinstance(session, PairingSession) or live.is_ending:
+        return None
+    return session.waiting
