@@ -55,12 +55,9 @@ class SettingsController(QObject):
             settings = before.with_values(changes)
         except ValidationError as error:
             return Problem(str(error.errors()[0]["loc"][-1]), _message(error))
-        if settings == self._store.current:
-            return None
-        try:
-            self._store.save(settings)
-        except DesktopVoiceError as error:
-            return Problem("", f"{error.what} {error.do}")
+        problem = self._save(settings)
+        if problem is not None:
+            return Problem("", f"{problem.what} {problem.do}")
         self._unsaved = None
         self._use(before, settings)
         if chosen := before.changes_to(settings):
@@ -74,15 +71,18 @@ class SettingsController(QObject):
         """
         before = self.current
         settings = before.with_values(changes)
-        problem: DesktopVoiceError | None = None
+        problem = self._save(settings)
+        self._unsaved = settings if problem is not None else None
+        self._use(before, settings)
+        return problem
+
+    def _save(self, settings: Settings) -> DesktopVoiceError | None:
         if settings != self._store.current:
             try:
                 self._store.save(settings)
             except DesktopVoiceError as error:
-                problem = error
-        self._unsaved = settings if problem is not None else None
-        self._use(before, settings)
-        return problem
+                return error
+        return None
 
     def _use(self, before: Settings, settings: Settings) -> None:
         if settings != before:

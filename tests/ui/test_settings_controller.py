@@ -100,6 +100,18 @@ def test_what_the_phone_changed_holds_and_is_told_though_it_cannot_be_saved(
     assert phone.applied == [CODE, ("general", "start_hidden", True)]
 
 
+def test_what_could_not_be_saved_can_be_taken_back(
+    qtbot: QtBot, phone_window: MainWindow, phone: RecordingPhone, bus: EventBus, path: Path
+) -> None:
+    settings = phone_window.settings
+    block(path)
+    in_another_thread(bus, ev.SettingsWanted((CODE,)))
+    qtbot.waitUntil(lambda: settings.current.inbound.policy is InboundPolicy.PAIRING)
+    assert settings.change(*NOBODY) == "", "the file has it so"
+    assert settings.current.inbound.policy is InboundPolicy.DISABLED
+    assert phone.applied == [NOBODY]
+
+
 def test_what_could_not_be_saved_is_saved_when_it_is_asked_for_again(
     qtbot: QtBot, phone_window: MainWindow, bus: EventBus, path: Path
 ) -> None:
