@@ -365,7 +365,7 @@ class ServerSettings(Section):
         ge=1024,
         le=65_535,
         title="Port",
-        description="Where tunnels find this app, or the next free one; counts from the next start.",
+        description="Where tunnels find this app, or the next free one; from the next start on.",
     )
     bind: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")] = Field(
         "127.0.0.1",
