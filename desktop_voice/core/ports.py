@@ -221,9 +221,6 @@ class CallActions(Protocol):
     async def extend(self, call_id: str, seconds: int = 300) -> int:
         """Move the soft limit, up to the hard one; return how many seconds were won."""
 
-    async def settle_pairing(self, call_id: str, approved: bool) -> None:
-        """Let a caller in who gave the right code, or send them away."""
-
     async def live_calls(self) -> list[Call]:
         """Return the calls that are not over, oldest first."""
 
