@@ -219,7 +219,7 @@ class Examination:
             case InboundPolicy.ALLOWLIST:
                 self._good(Hop.POLICY, f"{count} number{'s' * (count > 1)} may call.")
             case InboundPolicy.PAIRING:
-                text = "Unknown callers are asked for a code that the window shows."
+                text = "Unknown callers are asked for a code that you alone see."
                 self._good(Hop.POLICY, text)
 
     def _engines(self) -> None:
