@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
 
 import aiohttp
 import pytest
@@ -25,13 +26,17 @@ OTHERS = ["+14155550161", "+14155550162"]
 Carriers = dict[CarrierName, Carrier]
 
 
+def _entry(credentials: Mapping[str, str], name: str) -> str:
+    return credentials.get(name, "")
+
+
 @pytest.fixture
 async def carriers(rehearsal: RehearsalProcess) -> AsyncIterator[Carriers]:
     """The app's own modules: what they read here is what they would read outside."""
     made = {
         name: make_carrier(
             name,
-            rehearsal.card.credentials[name].__getitem__,
+            partial(_entry, rehearsal.card.credentials[name]),
             clock=SystemClock(),
             api_base=rehearsal.card.api_base(name),
         )
