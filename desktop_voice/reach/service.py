@@ -134,7 +134,8 @@ class ReachService:
         is_moved = _tunnel_of(before) != _tunnel_of(after)
         is_other = before.phone.carrier != after.phone.carrier
         if is_moved or is_other or before.phone.number != after.phone.number:
-            await self._give_up()
+            async with self._leaving:
+                await self._give_up()
         if is_moved or not self._has_carrier():
             await self._supervisor.stop()
         if (is_moved or is_other) and self._has_carrier():
@@ -252,7 +253,10 @@ class ReachService:
         self._show(found, is_settled=True)
 
     async def _give_up(self) -> None:
-        """End the look that is under way, and the number's way to a new address."""
+        """End the look that is under way, and the number's way to a new address.
+
+        Only while no further look can begin: with ``_leaving``, or at the end.
+        """
         while under_way := {
             task for task in (self._look, self._following) if task is not None and not task.done()
         }:

@@ -242,6 +242,16 @@ async def test_another_number_chosen_during_a_set_up_ends_it(scene: Scene) -> No
     assert scene.url(OTHER.number) == OTHERS_OLD.url
 
 
+async def test_another_tunnel_during_a_look_by_itself_ends_that_look_once(scene: Scene) -> None:
+    async with running(scene) as reach:
+        await scene.until(lambda: scene.probed)
+        async with asyncio.timeout(DEADLINE_S):
+            await scene.change(reach, ("tunnel", "provider", "ngrok"))
+        await scene.until(lambda: scene.probed[-1] == "https://name-2.example")
+        scene.may_probe.set()
+        assert (await reach.examine(acts=True)).state is ReachState.READY
+
+
 async def test_a_set_up_waits_for_no_look_that_nobody_waits_for(scene: Scene) -> None:
     async with running(scene) as reach:
         await scene.until(lambda: scene.probed)
