@@ -281,6 +281,24 @@ def _but_voicemail(webhook: NumberWebhook) -> NumberWebhook:
     return replace(webhook, data=data)
 
 
+async def test_a_forwarded_number_that_is_moved_while_the_app_is_closed_stays_where_it_is(
+    rehearsal: RehearsalProcess, tmp_path: Path
+) -> None:
+    values = {**AWAY, "away__choice": "forward"}
+    async with at(rehearsal, C.TELNYX) as there:
+        async with phone(tmp_path, rehearsal, C.TELNYX, values=values):
+            pass
+        await rehearsal.account(C.TELNYX, bound="connection")
+        moved = await there.webhook()
+        assert moved.taken_by == "another connection"
+        async with phone(tmp_path, rehearsal, C.TELNYX, values=values, is_set_up=False) as lab:
+            await lab.until(lambda reach: reach.state is ReachState.BROKEN)
+        assert await there.webhook() == moved
+        async with phone(tmp_path, rehearsal, C.TELNYX, values=values, is_set_up=False) as lab:
+            await lab.service.change(("phone", "carrier", "none"))
+        assert await there.webhook() == moved
+
+
 # --- other settings, other keys ---
 
 
