@@ -422,8 +422,9 @@ class CallManager:
         if not self._base():
             raise PhoneError(
                 "PHONE-02",
-                "The carrier cannot reach this machine.",
-                "Set a public address in Settings > Phone.",
+                "The carrier cannot reach this machine at the moment, so nothing was dialled.",
+                "See Calls > Phone set-up for what is wrong with the tunnel or the address.",
+                retryable=True,
             )
         return carrier
 
