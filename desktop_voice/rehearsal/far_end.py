@@ -99,10 +99,12 @@ class FarEnd:
         self._handset.finish()
         self._handset.forget_speech()
         self._greeted.set()
-        waited_until_ms = self._handset.now_ms + _MACHINE_RECORDS_MS
-        while self._handset.now_ms < waited_until_ms:
+        began_ms = self._handset.now_ms
+        while self._handset.now_ms < began_ms + _MACHINE_RECORDS_MS:
             await self._handset.wait(100)
-            if self._handset.app_quiet_ms >= _MACHINE_GIVES_UP_MS:
+            # The app has been silent under a long greeting, which is none of the machine's business.
+            recorded_ms = self._handset.now_ms - began_ms
+            if min(self._handset.app_quiet_ms, recorded_ms) >= _MACHINE_GIVES_UP_MS:
                 break
         self._hang_up()
 
