@@ -102,7 +102,7 @@ class FarEnd:
         began_ms = self._handset.now_ms
         while self._handset.now_ms < began_ms + _MACHINE_RECORDS_MS:
             await self._handset.wait(100)
-            # The app has been silent under a long greeting, which is none of the machine's business.
+            # For how long the app has been silent under the greeting does not matter.
             recorded_ms = self._handset.now_ms - began_ms
             if min(self._handset.app_quiet_ms, recorded_ms) >= _MACHINE_GIVES_UP_MS:
                 break
