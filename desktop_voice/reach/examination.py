@@ -158,7 +158,7 @@ class Examination:
             self._fail(Hop.LISTENER, error, Fix.CHECK_AGAIN)
             self._skip(Hop.TUNNEL, *_WAY)
             return ""
-        note = "" if port == wanted else f" Port {wanted} was taken, or counts from the next start."
+        note = "" if port == wanted else f" Port {wanted} is taken, or counts from the next start."
         self._good(Hop.LISTENER, f"The server listens on port {port}.{note}")
         self._begin(Hop.TUNNEL)
         began_s = time.monotonic()

@@ -307,9 +307,11 @@ async def one_carrier(phone: Phone) -> None:
             await replay(phone, session, LIVE)
             phone.service.set_public_base(MOVED)
             await replay(phone, session, AFTER_A_MOVE)
+            # Calls that go on were given the former base: it holds for longer than five minutes.
             phone.clock.late_s = 301.0
-            sent, _ = phone.taken[0]
-            assert (await post(session, phone.origin, sent)).status == 421
+            sent, got = phone.taken[0]
+            answer = await post(session, phone.origin, sent)
+            assert answer == got or (phone.carrier is TELNYX and answer.status == 403)
             phone.clock.late_s = 0.0
             phone.service.set_public_base(phone.base)
             assert len(await actions.live_calls()) == 2

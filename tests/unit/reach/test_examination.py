@@ -257,7 +257,7 @@ async def test_another_port_than_the_wished_one_is_told(scene: Scene) -> None:
     scene.port = 8003
     hops = await scene.look()
     assert hops[Hop.LISTENER].text == (
-        "The server listens on port 8003. Port 8000 was taken, or counts from the next start."
+        "The server listens on port 8003. Port 8000 is taken, or counts from the next start."
     )
 
 
