@@ -38,6 +38,8 @@ def environment(home: Path, *parts: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a program with this home, on these virtual devices."""
     env = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     env |= {"DESKTOP_VOICE_HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run")}
+    # A crash in a native library tells where.
+    env |= {"PYTHONFAULTHANDLER": "1"}
     # Without an address Qt would start a bus of its own, which nobody ends.
     env |= {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={home}/no-bus"}
     for part in parts:
@@ -123,7 +125,9 @@ class Program:
         except TimeoutError:
             pass
         seen = "\n".join(map(json.dumps, self.lines[start:]))
-        raise AssertionError(f"no {wanted} in:\n{seen}\n{self.errors}")
+        status = self._process.returncode
+        how = "it still runs" if status is None else f"it ended with status {status}"
+        raise AssertionError(f"no {wanted}, and {how}, in:\n{seen}\n{self.errors}")
 
     async def write(self, line: str) -> None:
         """Send a line to its input."""
