@@ -226,7 +226,8 @@ class StreamSession:
                     return
                 delivery.spoken()
                 delivered_s = said_s = loop.time()
-            elif to_say:
+            elif step == "hang_up" and to_say:
+                # Not before: a machine that plays its greeting records nothing of it.
                 if not await self._say(pipeline, to_say[0]):
                     return
                 del to_say[0]

@@ -12,6 +12,7 @@ from desktop_voice.ui.announce import announce
 from desktop_voice.ui.bridge import Bridge
 from desktop_voice.ui.call_words import number_text, when_text
 from desktop_voice.ui.mailbox import Mailbox
+from desktop_voice.ui.pages.setting_row import RESET_WIDTH_PX, SPACING_PX
 from desktop_voice.ui.visible_text import visible
 from desktop_voice.ui.widgets.plain_label import plain_label
 
@@ -105,9 +106,12 @@ class LetInCallers(QWidget):
         words.addWidget(plain_label(f"Since {when_text(caller.at)}", "help"))
         row = QWidget()
         line = QHBoxLayout(row)
+        line.setSpacing(0)
         line.setContentsMargins(0, 4, 0, 4)
         line.addLayout(words, 1)
         line.addWidget(button)
+        # In line with the settings above, each of which can be reset.
+        line.addSpacing(SPACING_PX + RESET_WIDTH_PX)
         self._items.addWidget(row)
         self._rows.append(row)
         self.remove_buttons[caller.number] = button

@@ -60,11 +60,11 @@ class ItemListEditor(Editor):
         Raises:
             ValueError: It means none; the message says why.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # Qt's metaclass leaves no room for abstract methods.
 
     def show_item(self, value: str) -> str:
         """Return an item as people read it."""
-        raise NotImplementedError
+        raise NotImplementedError  # Qt's metaclass leaves no room for abstract methods.
 
     def set_value(self, value: Any) -> None:  # noqa: ANN401, D102 - see Editor
         self._values = list(value)

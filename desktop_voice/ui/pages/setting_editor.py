@@ -37,7 +37,7 @@ class Editor(QWidget):
 
     def set_value(self, value: Any) -> None:  # noqa: ANN401 - fields are of all types
         """Show ``value`` without telling anybody."""
-        raise NotImplementedError
+        raise NotImplementedError  # Qt's metaclass leaves no room for abstract methods.
 
     def refresh(self) -> None:
         """Read live lists again; editors without one have nothing to do."""

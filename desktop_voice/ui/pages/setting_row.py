@@ -35,6 +35,10 @@ def live_choices(control: AssistantControl) -> Choices:
     return choices
 
 
+RESET_WIDTH_PX = 30
+SPACING_PX = 14
+
+
 class FieldRow(QWidget):
     """A setting that is checked, saved and applied as it is changed.
 
@@ -59,6 +63,7 @@ class FieldRow(QWidget):
         self.editor.edited.connect(self._change)
         self.reset = QPushButton("↺")
         set_kind(self.reset, "quiet")
+        self.reset.setFixedWidth(RESET_WIDTH_PX)
         self.reset.setAccessibleName(f"Reset {spec.title}")
         self.reset.setToolTip("Reset to the default")
         self.reset.clicked.connect(self._reset)
@@ -80,7 +85,7 @@ class FieldRow(QWidget):
         words.addWidget(self.problem)
         words.addStretch(0 if is_stacked else 1)
         row = QHBoxLayout()
-        row.setSpacing(14)
+        row.setSpacing(SPACING_PX)
         if not is_stacked:
             row.addLayout(words, 1)
         if is_stacked:

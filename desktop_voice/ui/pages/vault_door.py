@@ -199,8 +199,8 @@ class RecoveryKey(QFrame):
         column.addWidget(self.code)
         column.addWidget(
             plain_label(
-                "It opens the vault if the passphrase is lost. Write it down and keep it away "
-                "from this machine. It is shown this once.",
+                "It opens the vault if the passphrase or the keyring is lost. Write it down and "
+                "keep it away from this machine. It is shown this once.",
                 "help",
             )
         )

@@ -261,6 +261,22 @@ async def test_what_the_owner_wants_said_comes_after_the_message_and_before_the_
 
 
 @virtual
+async def test_what_the_owner_wants_said_is_not_lost_on_a_greeting(tmp_path: Path) -> None:
+    async with streaming(tmp_path) as lab:
+        call, (stream, _) = await ringing(lab, CallMode.NOTIFY)
+        await lab.manager.speak(call.id, "And mind the gap.")
+        await lab.hook(K.MACHINE, machine="machine")
+        async with OnAir(lab, stream):
+            await asyncio.sleep(20)
+            assert heard(lab) == [OPENING]
+            await lab.hook(K.MACHINE, machine="beep")
+            await lab.until(lambda: bool(lab.carrier.all("hang_up")))
+            await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)
+        # The message was said anew before it, which is no turn of its own.
+        assert heard(lab) == [OPENING, "And mind the gap."]
+
+
+@virtual
 async def test_a_machine_that_is_told_only_after_a_long_greeting_gets_the_message(
     tmp_path: Path,
 ) -> None:
