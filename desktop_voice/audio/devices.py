@@ -1,12 +1,10 @@
-"""Sound devices: PortAudio's list with stable names, and how to open what the user chose."""
+"""Sound devices: the system's list with stable names, and which of them the user chose."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
-from dataclasses import dataclass
-from functools import cache
+from collections import Counter
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal
 
@@ -26,108 +24,65 @@ class Device:
     """A device that can be opened.
 
     Attributes:
-        key: Stable over restarts and re-plugging: name and host API; empty for the system default.
+        key: Stable over restarts and re-plugging: name and sound interface; empty for the system's
+            default.
         name: Its name for people.
-        index: PortAudio's index, valid until the list is read again.
-        default_rate_hz: The rate it runs at by itself.
+        id: What opens it; None for the system's default, whichever that is by then.
     """
 
     key: str
     name: str
-    index: int
-    default_rate_hz: int
+    id: bytes | None = field(default=None, repr=False)
 
 
-def portaudio() -> ModuleType:
-    """Return the ``sounddevice`` module.
+def sound_system() -> ModuleType:
+    """Return :mod:`desktop_voice.audio.sound_system`, loaded when sound is first wanted.
 
     Raises:
-        AudioError: PortAudio is not installed; ``do`` says what to type.
+        AudioError: Its library cannot be loaded; ``do`` says what to do.
     """
-    _silence_alsa()
     try:
-        import sounddevice
-    except OSError as error:
+        from desktop_voice.audio import sound_system as module
+    except (ImportError, OSError) as error:
         raise AudioError(
             "AUDIO-01",
-            "No sound: the PortAudio library is not installed.",
-            "On Debian or Ubuntu type: sudo apt-get install libportaudio2 — then press Retry. "
-            "Until then you can type.",
-            retryable=True,
+            "No sound: the sound library cannot be loaded.",
+            "Install the app anew: delete its .venv folder and run ./start again. Until then you "
+            "can type.",
         ) from error
-    return sounddevice  # type: ignore[no-any-return]
+    return module
 
 
-@cache
-def _silence_alsa() -> object:
-    """Keep ALSA's remarks about underruns and absent devices off the terminal (Linux only).
-
-    The C handler takes more, variable arguments; they are the caller's to clean up and are left.
-
-    Returns:
-        What must stay alive as long as ALSA may call it: the cache sees to that.
-    """
-    if not sys.platform.startswith("linux"):
-        return None
-    handler_type = ctypes.CFUNCTYPE(
-        None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
-    )
-    handler = handler_type(lambda _file, _line, _function, _error, _format: None)
-    try:
-        alsa = ctypes.CDLL("libasound.so.2")
-        alsa.snd_lib_error_set_handler(handler)
-    except (OSError, AttributeError):
-        return None
-    return alsa, handler
-
-
-def refresh() -> None:
-    """Read the device list anew; only while no stream is open (PortAudio freezes it at start)."""
-    module = portaudio()
-    module._terminate()
-    module._initialize()
-
-
-def list_devices(direction: Direction) -> list[Device]:
-    """Return the devices of one direction.
+def list_devices() -> dict[Direction, tuple[Device, ...]]:
+    """Return the devices there are; may block.
 
     Raises:
-        AudioError: PortAudio is missing.
+        AudioError: As :func:`sound_system`.
     """
-    module = portaudio()
-    channels = f"max_{direction}_channels"
-    hosts = [str(host["name"]) for host in module.query_hostapis()]
-    devices = []
-    for index, info in enumerate(module.query_devices()):
-        if info[channels] < 1:
-            continue
-        name = str(info["name"])
-        key = f"{name} [{hosts[info['hostapi']]}]"
-        devices.append(Device(key, name, index, int(info["default_samplerate"])))
-    return devices
+    return {
+        direction: tuple(device for device, _is_default in named)
+        for direction, named in _find().items()
+    }
 
 
 def find_device(direction: Direction, key: str) -> Device:
-    """Return the chosen device, or the system's default for an empty key.
+    """Return the chosen device, or the system's default for an empty key; may block.
 
     A device that is gone is replaced by the default; the caller compares keys to tell.
 
     Raises:
-        AudioError: PortAudio is missing, or the machine has no device of this direction.
+        AudioError: As :func:`sound_system`, or the machine has no device of this direction.
     """
-    module = portaudio()
-    devices = list_devices(direction)
-    if key:
-        for device in devices:
-            if device.key == key:
-                return device
-    default_index = module.default.device[0 if direction == "input" else 1]
-    for device in devices:
-        if device.index == default_index:
-            return Device(SYSTEM_DEFAULT, device.name, device.index, device.default_rate_hz)
-    if devices:
-        first = devices[0]
-        return Device(SYSTEM_DEFAULT, first.name, first.index, first.default_rate_hz)
+    present = _find()[direction]
+    for device, _is_default in present:
+        if device.key == key:
+            return device
+    for device, is_default in present:
+        if is_default:
+            return Device(SYSTEM_DEFAULT, device.name)
+    if present:
+        first = present[0][0]
+        return Device(SYSTEM_DEFAULT, first.name, first.id)
     word = "microphone" if direction == "input" else "speaker"
     hint = "" if os.name == "nt" else " On Linux, check that PulseAudio or PipeWire is running."
     raise AudioError(
@@ -136,3 +91,24 @@ def find_device(direction: Direction, key: str) -> Device:
         f"Plug one in: it is picked up by itself. Until then you can type.{hint}",
         retryable=True,
     )
+
+
+def _find() -> dict[Direction, list[tuple[Device, bool]]]:
+    """Return the devices of each direction, and whether each is the system's default."""
+    module = sound_system()
+    try:
+        found = module.find_devices()
+    except module.SoundError as error:
+        _log.info("no sound system answers", error=str(error))
+        return {"input": [], "output": []}
+    named: dict[Direction, list[tuple[Device, bool]]] = {}
+    for direction, devices in found.items():
+        seen: Counter[str] = Counter()
+        named[direction] = []
+        for device in devices:
+            key = f"{device.name} [{device.backend}]"
+            seen[key] += 1
+            if seen[key] > 1:
+                key += f" {seen[key]}"
+            named[direction].append((Device(key, device.name, device.id), device.is_default))
+    return named

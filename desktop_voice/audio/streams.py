@@ -1,72 +1,39 @@
-"""Microphone and speaker streams over PortAudio, with a watchdog that notices when one is dead.
+"""Microphone and speaker streams, with a watchdog that notices when one is dead.
 
-The callbacks run on PortAudio's threads: they copy to or from a ring and wake the media loop;
-no lock, no log. Opening and closing may block for seconds and belongs in a worker thread.
+The callbacks run in threads of the sound system: they copy to or from a ring and wake the media
+loop; no lock, no log. Opening and closing may block for seconds and belongs in a worker thread.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-import structlog
 
-from desktop_voice.audio.devices import Device, portaudio
+from desktop_voice.audio.devices import Device, sound_system
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Pcm
 from desktop_voice.audio.ring import PcmRing
 from desktop_voice.core.errors import AudioError
 
-_log = structlog.get_logger()
+if TYPE_CHECKING:
+    from desktop_voice.audio.sound_system import OpenStream
 
 DEAD_AFTER_S = 0.5
 _RING_S = 4.0
-_BLOCK_MS = 20
-
-
-class _PortAudioStream(Protocol):
-    latency: float
-
-    def start(self) -> None: ...
-
-    def abort(self, ignore_errors: bool = True) -> None: ...
-
-    def close(self, ignore_errors: bool = True) -> None: ...
-
-
-def _open(
-    make: Callable[[int], _PortAudioStream], device: Device, word: str, wanted_hz: int
-) -> tuple[_PortAudioStream, int]:
-    """Open and start a stream at the wanted rate, else at the device's own."""
-    module = portaudio()
-    problem: Exception | None = None
-    for rate_hz in dict.fromkeys((wanted_hz, device.default_rate_hz)):
-        stream = None
-        try:
-            stream = make(rate_hz)
-            stream.start()
-        except (module.PortAudioError, ValueError) as error:
-            problem = error
-            if stream is not None:
-                stream.close(ignore_errors=True)
-            continue
-        return stream, rate_hz
-    raise AudioError(
-        "AUDIO-04",
-        f"The {word} “{device.name}” cannot be opened.",
-        "Check that no other program holds it and that this app may use it, or choose another "
-        "one in Settings > Sound.",
-        retryable=True,
-    ) from problem
+_TO_START_S = 1.0
 
 
 class _Stream:
     """What both directions share: the callback's heartbeat and closing."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: Device, rate_hz: int) -> None:
+        self.device = device
+        self.rate_hz = rate_hz
         self.last_callback_s = time.monotonic()
-        self._stream: _PortAudioStream | None = None
+        self.ring = PcmRing(int(_RING_S * rate_hz))
+        self._stream: OpenStream | None = None
 
     @property
     def is_dead(self) -> bool:
@@ -77,44 +44,46 @@ class _Stream:
         """Stop and close the stream; may block, may be called twice."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            stream.abort(ignore_errors=True)
-            stream.close(ignore_errors=True)
+            stream.close()
+
+    def _open(
+        self,
+        word: str,
+        start: Callable[[bytes | None, int, Callable[[Pcm], None]], OpenStream],
+        callback: Callable[[Pcm], None],
+    ) -> None:
+        try:
+            self._stream = start(self.device.id, self.rate_hz, callback)
+        except sound_system().SoundError as error:
+            raise AudioError(
+                "AUDIO-04",
+                f"The {word} “{self.device.name}” cannot be opened.",
+                "Check that no other program holds it and that this app may use it, or choose "
+                "another one in Settings > Sound.",
+                retryable=True,
+            ) from error
+        self.last_callback_s = time.monotonic() + _TO_START_S
 
 
 class MicrophoneStream(_Stream):
-    """Reads a device into a ring.
+    """Reads a device into a ring, at 16 kHz.
 
     Raises:
         AudioError: The device cannot be opened.
     """
 
     def __init__(self, device: Device, on_samples: Callable[[], None]) -> None:
-        super().__init__()
-        self.device = device
+        super().__init__(device, SAMPLE_RATE_HZ)
         self.wake_at_samples = 0
         """How much must wait in the ring before ``on_samples`` is called."""
-        self.ring = PcmRing(int(_RING_S * max(device.default_rate_hz, SAMPLE_RATE_HZ)))
-        module = portaudio()
 
-        def callback(indata: Pcm, _frames: int, _time: object, _status: object) -> None:
+        def take(block: Pcm) -> None:
             self.last_callback_s = time.monotonic()
-            self.ring.write(indata[:, 0])
+            self.ring.write(block)
             if len(self.ring) >= self.wake_at_samples:
                 on_samples()
 
-        def make(rate_hz: int) -> _PortAudioStream:
-            stream: _PortAudioStream = module.InputStream(
-                samplerate=rate_hz,
-                device=device.index,
-                channels=1,
-                dtype="int16",
-                blocksize=rate_hz * _BLOCK_MS // 1000,
-                callback=callback,
-            )
-            return stream
-
-        self._stream, self.rate_hz = _open(make, device, "microphone", SAMPLE_RATE_HZ)
-        self.last_callback_s = time.monotonic() + 1.0
+        self._open("microphone", sound_system().open_capture, take)
 
 
 class SpeakerStream(_Stream):
@@ -124,23 +93,17 @@ class SpeakerStream(_Stream):
         AudioError: The device cannot be opened.
     """
 
-    def __init__(self, device: Device, wanted_hz: int, on_played: Callable[[], None]) -> None:
-        super().__init__()
-        self.device = device
+    def __init__(self, device: Device, rate_hz: int, on_played: Callable[[], None]) -> None:
+        super().__init__(device, rate_hz)
         self.gain = 1.0
         self.played = 0
         self._clear_to = 0
-        rate_limit = max(device.default_rate_hz, wanted_hz)
-        self.ring = PcmRing(int(_RING_S * rate_limit))
-        self.reference = PcmRing(int(_RING_S * rate_limit))
-        module = portaudio()
+        self.reference = PcmRing(int(_RING_S * rate_hz))
 
-        def callback(outdata: Pcm, frames: int, _time: object, _status: object) -> None:
+        def fill(out: Pcm) -> None:
             self.last_callback_s = time.monotonic()
             self.ring.skip_to(self._clear_to)
-            out = outdata[:, 0]
             count = self.ring.read_into(out)
-            out[count:] = 0
             if count and self.gain != 1.0:
                 np.multiply(out, self.gain, out=out, casting="unsafe")
             self.reference.write(out)
@@ -148,20 +111,7 @@ class SpeakerStream(_Stream):
                 self.played += count
                 on_played()
 
-        def make(rate_hz: int) -> _PortAudioStream:
-            stream: _PortAudioStream = module.OutputStream(
-                samplerate=rate_hz,
-                device=device.index,
-                channels=1,
-                dtype="int16",
-                blocksize=rate_hz * _BLOCK_MS // 1000,
-                callback=callback,
-            )
-            return stream
-
-        self._stream, self.rate_hz = _open(make, device, "speaker", wanted_hz)
-        self.latency_s = float(self._stream.latency)
-        self.last_callback_s = time.monotonic() + 1.0
+        self._open("speaker", sound_system().open_playback, fill)
 
     def clear(self) -> None:
         """Drop what is queued, before the next block."""

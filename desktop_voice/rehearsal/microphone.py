@@ -6,7 +6,6 @@ import asyncio
 
 from desktop_voice.audio.devices import SYSTEM_DEFAULT, find_device
 from desktop_voice.audio.frames import FRAME_SAMPLES, SAMPLE_RATE_HZ, Framer, Pcm
-from desktop_voice.audio.resample import StreamResampler
 from desktop_voice.audio.streams import MicrophoneStream, SpeakerStream
 from desktop_voice.rehearsal.handset import Handset
 
@@ -31,20 +30,18 @@ class Person:
         except BaseException:
             self._microphone.close()
             raise
-        self._to_network = StreamResampler(self._microphone.rate_hz, SAMPLE_RATE_HZ)
-        self._to_speaker = StreamResampler(SAMPLE_RATE_HZ, self._speaker.rate_hz)
         self._framer = Framer(FRAME_SAMPLES)
         self._frames: list[Pcm] = []
 
     def frame(self) -> Pcm | None:
         """Return the next 20 ms of the person, if it is there; what is older is dropped."""
-        self._frames += self._framer.push(self._to_network.push(self._microphone.ring.read()))
+        self._frames += self._framer.push(self._microphone.ring.read())
         del self._frames[:-_MOST_QUEUED_FRAMES]
         return self._frames.pop(0) if self._frames else None
 
     def hear(self, pcm: Pcm) -> None:
         """Play 20 ms to the person."""
-        self._speaker.ring.write(self._to_speaker.push(pcm))
+        self._speaker.ring.write(pcm)
 
     def close(self) -> None:
         """Close both devices; may block."""

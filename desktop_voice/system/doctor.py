@@ -65,7 +65,7 @@ def _all_checks() -> Iterator[Check]:
     yield checks.check_settings(settings_file.problem, paths.settings_file)
     yield guarded("folders", lambda: checks.check_folders(paths))
     yield guarded("disk", lambda: checks.check_disk(paths))
-    library = guarded("sound", sound.check_portaudio)
+    library = guarded("sound", sound.check_library)
     yield library
     if library.status == "ok":
         audio = settings.audio

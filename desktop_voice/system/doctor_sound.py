@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from desktop_voice.audio.devices import find_device, portaudio
+from desktop_voice.audio.devices import find_device, sound_system
 from desktop_voice.audio.echo import EchoCanceller
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, silence
 from desktop_voice.audio.streams import MicrophoneStream, SpeakerStream
@@ -15,9 +15,9 @@ _LISTEN_S = 0.3
 _FIRST_SOUND_S = 3.0
 
 
-def check_portaudio() -> Check:
+def check_library() -> Check:
     """The sound library."""
-    return Check("sound", "ok", str(portaudio().get_portaudio_version()[1]).split(",")[0])
+    return Check("sound", "ok", sound_system().version())
 
 
 def check_microphone(key: str) -> Check:

@@ -124,10 +124,14 @@ class Program:
                     await self._changed.wait()
         except TimeoutError:
             pass
-        seen = "\n".join(map(json.dumps, self.lines[start:]))
+        raise AssertionError(f"no {wanted}; {self.tell(start)}")
+
+    def tell(self, start: int = 0) -> str:
+        """Return how it is, its lines from ``start`` on, and what it complained of."""
         status = self._process.returncode
         how = "it still runs" if status is None else f"it ended with status {status}"
-        raise AssertionError(f"no {wanted}, and {how}, in:\n{seen}\n{self.errors}")
+        seen = "\n".join(map(json.dumps, self.lines[start:]))
+        return f"{how}; it said:\n{seen}\n{self.errors}"
 
     async def write(self, line: str) -> None:
         """Send a line to its input."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+from tests.e2e.programs import Program
 from tests.helpers.virtual_sound import VirtualSound
 
 _WAIT_S = 60.0
@@ -22,8 +23,12 @@ async def readers(sound: VirtualSound, pid: int) -> int:
     return answer.decode().count(f'application.process.id = "{pid}"')
 
 
-async def wait_for_reader(sound: VirtualSound, pid: int) -> None:
-    """Return when a process reads a microphone."""
+async def wait_for_reader(sound: VirtualSound, program: Program) -> None:
+    """Return when a program reads a microphone.
+
+    Raises:
+        AssertionError: It does not, or it ended.
+    """
     news = await asyncio.create_subprocess_exec(
         "pactl", "subscribe", env=os.environ | sound.env, stdout=asyncio.subprocess.PIPE
     )
@@ -31,8 +36,12 @@ async def wait_for_reader(sound: VirtualSound, pid: int) -> None:
     try:
         async with asyncio.timeout(_WAIT_S):
             # The question itself makes news, so that none can be missed for good.
-            while not await readers(sound, pid):
+            while not await readers(sound, program.pid):
+                assert program.is_alive, program.tell()
                 await news.stdout.readline()
+    except TimeoutError:
+        raise AssertionError(f"no microphone is read; {program.tell()}") from None
     finally:
-        news.terminate()
+        # Not asked to: it may wait for somebody to read what it said.
+        news.kill()
         await news.wait()

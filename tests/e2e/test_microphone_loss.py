@@ -36,7 +36,7 @@ async def is_answered_when_typed(app: Program) -> None:
 async def is_answered_when_spoken(
     app: Program, sound: VirtualSound, question: Path, *, is_first: bool = False
 ) -> None:
-    await wait_for_reader(sound, app.pid)
+    await wait_for_reader(sound, app)
     # At the start nobody knows which comes first, this or the microphone's loss.
     await app.until("state", state="armed", in_any_order=is_first)
     await asyncio.to_thread(sound.play_into_microphone, question)

@@ -14,7 +14,7 @@ if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get(
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QSystemTrayIcon
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 
 from desktop_voice.core.bus import EventBus
@@ -27,6 +27,11 @@ from tests.helpers.recording_control import RecordingControl
 from tests.helpers.recording_phone import RecordingPhone
 
 OFFSCREEN_LIMITS = ("This plugin does not support", "systemTrayWindowChanged")
+
+
+@pytest.fixture(autouse=True)
+def _application(qapp: QApplication) -> None:
+    """Have the application there before any widget, whichever test a worker begins with."""
 
 
 @pytest.fixture(autouse=True)

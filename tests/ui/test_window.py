@@ -145,7 +145,7 @@ def test_the_interface_loads_no_engine() -> None:
     """The window must be painted before anything heavy is even imported."""
     code = (
         "import sys, desktop_voice.ui.shell\n"
-        "heavy = {'numpy', 'openai', 'moonshine_voice', 'sounddevice', 'soxr', 'aiohttp'}\n"
+        "heavy = {'numpy', 'openai', 'moonshine_voice', 'miniaudio', 'soxr', 'aiohttp'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run(

@@ -6,28 +6,27 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 import structlog
 
-from desktop_voice.audio.devices import Device, find_device, list_devices, refresh
+from desktop_voice.audio.devices import Device
 from desktop_voice.audio.echo import EchoCanceller
 from desktop_voice.audio.echo_presence import EchoPresence
 from desktop_voice.audio.frames import SAMPLE_RATE_HZ, Frame, Framer, Pcm
 from desktop_voice.audio.levels import FLOOR_DBFS, rms_dbfs
 from desktop_voice.audio.resample import StreamResampler
-from desktop_voice.audio.streams import MicrophoneStream, SpeakerStream
+from desktop_voice.audio.streams import SpeakerStream
 from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import AudioError, EngineError
 from desktop_voice.core.settings import AudioSettings
+from desktop_voice.dialogue.lines.desk_streams import OUTPUT_HZ, DeskOpener, DeskStreams
 from desktop_voice.dialogue.lines.progress import Progress
 from desktop_voice.speech.worker import EngineWorker
 
 _log = structlog.get_logger()
 
-_WANTED_OUTPUT_HZ = 24_000
 _CHECK_EVERY_S = 0.1
 _RELAXED_MS = 80
 _REOPEN_EVERY_S = 1.0
@@ -37,16 +36,8 @@ _LOOK_FOR_CHOSEN_EVERY_S = 15.0
 _ECHO_TAIL_S = 0.3
 
 
-@dataclass(slots=True)
-class _Streams:
-    microphone: MicrophoneStream | None = None
-    speaker: SpeakerStream | None = None
-    inputs: tuple[Device, ...] = ()
-    outputs: tuple[Device, ...] = ()
-
-
 class DeskLine:
-    """Microphone and speaker over PortAudio; used on the media loop.
+    """This machine's microphone and speaker; used on the media loop.
 
     A stream whose callback is silent for half a second is opened again, on the chosen device or,
     if that is gone, on the system's default; what was still to be played goes on. Without any
@@ -61,11 +52,13 @@ class DeskLine:
         self._settings = settings
         self._bus = bus
         self._worker = EngineWorker("sound")
-        self._streams = _Streams()
+        self._opener = DeskOpener()
+        self._streams = DeskStreams()
         self._muted = False
         self._closed = False
         self._reopen_wanted = True
         self._reopen_at_s = 0.0
+        self._all_anew = False
         self._using_fallback = False
         self._told: set[str] = set()
         self._known: list[str] = []
@@ -81,8 +74,7 @@ class DeskLine:
         self._echo_failed = False
         self._echo_presence = EchoPresence()
         self._framer = Framer()
-        self._input_resampler = StreamResampler(SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
-        self._reference_resampler = StreamResampler(SAMPLE_RATE_HZ, SAMPLE_RATE_HZ)
+        self._reference_resampler = StreamResampler(OUTPUT_HZ, SAMPLE_RATE_HZ)
         self.output_level_dbfs = FLOOR_DBFS
         self.is_half_duplex = True
         self.is_relaxed = False
@@ -118,18 +110,17 @@ class DeskLine:
         return asyncio.get_running_loop().time()
 
     def _clean(self, captured: Pcm) -> Pcm:
-        """Return captured samples at 16 kHz, without the speaker's echo."""
-        pcm = self._input_resampler.push(captured)
+        """Return captured samples without the speaker's echo."""
         self._take_reference()
         if self._echo is not None:
             # Always, also while nothing plays: a gap would cost the canceller its bearings.
-            cleaned = self._echo.process(pcm)
-            self._echo_presence.push(self.output_level_dbfs, pcm)
-            return pcm if self._echo_presence.is_absent else cleaned
+            cleaned = self._echo.process(captured)
+            self._echo_presence.push(self.output_level_dbfs, captured)
+            return captured if self._echo_presence.is_absent else cleaned
         if self.now() - self._last_output_s < _ECHO_TAIL_S:
             # Half duplex: without a canceller the assistant would hear itself.
-            return np.zeros_like(pcm)
-        return pcm
+            return np.zeros_like(captured)
+        return captured
 
     def _take_reference(self) -> None:
         """Hand what the speaker played to the canceller, every sample of it and in order."""
@@ -151,9 +142,8 @@ class DeskLine:
 
     @property
     def output_rate_hz(self) -> int:
-        """The rate at which :meth:`play` takes samples now."""
-        speaker = self._streams.speaker
-        return speaker.rate_hz if speaker else _WANTED_OUTPUT_HZ
+        """The rate at which :meth:`play` takes samples."""
+        return OUTPUT_HZ
 
     async def play(self, pcm: Pcm) -> None:
         """Queue samples; waits while the speaker's ring is full."""
@@ -217,10 +207,7 @@ class DeskLine:
 
     @property
     def inputs(self) -> tuple[Device, ...]:
-        """The microphones there were when the devices were last opened; from any thread.
-
-        PortAudio itself must not be asked meanwhile: it may be reading its list anew.
-        """
+        """The microphones there were when the devices were last opened; from any thread."""
         return self._streams.inputs
 
     @property
@@ -264,6 +251,7 @@ class DeskLine:
     def reopen(self) -> None:
         """Open the devices anew, as after a Retry."""
         self._told.clear()
+        self._all_anew = True
         self._reopen_wanted = True
         self._reopen_at_s = 0.0
         self._wake.set()
@@ -276,9 +264,9 @@ class DeskLine:
         self._wake.set()
         self._opened.set()
         self._progress.release()
-        streams, self._streams = self._streams, _Streams()
+        streams, self._streams = self._streams, DeskStreams()
         try:
-            await asyncio.wait_for(self._worker.run(_close_all, streams), _OPEN_TIMEOUT_S)
+            await asyncio.wait_for(self._worker.run(streams.close), _OPEN_TIMEOUT_S)
         except TimeoutError:
             _log.warning("the sound system does not answer while closing")
         self._worker.shut_down()
@@ -314,8 +302,9 @@ class DeskLine:
         self._opened.clear()
         # Whoever wants other devices while these are being opened sets it again.
         self._reopen_wanted = False
-        old, self._streams = self._streams, _Streams()
-        # It plays on until it is closed, in the worker.
+        all_anew, self._all_anew = self._all_anew, False
+        old, self._streams = self._streams, DeskStreams()
+        # It plays on until it is closed, in the worker, if it is.
         self._closing = old.speaker
         wants_microphone = not self._muted
 
@@ -327,13 +316,14 @@ class DeskLine:
 
         given_up = threading.Event()
         work = self._worker.run(
-            _open_all,
+            self._opener.open,
             old,
             self._settings,
-            wants_microphone,
-            _notify(wake),
-            _notify(advance),
-            given_up,
+            all_anew=all_anew,
+            wants_microphone=wants_microphone,
+            on_samples=_notify(wake),
+            on_played=_notify(advance),
+            given_up=given_up,
         )
         try:
             streams, problems = await asyncio.wait_for(work, _OPEN_TIMEOUT_S)
@@ -342,17 +332,17 @@ class DeskLine:
             given_up.set()
             self._worker.shut_down()
             self._worker = EngineWorker("sound")
-            streams, problems = _Streams(), [_SOUND_SYSTEM_HANGS]
+            streams, problems = DeskStreams(), [_SOUND_SYSTEM_HANGS]
         except AudioError as error:
-            streams, problems = _Streams(), [error]
-        except Exception:  # noqa: BLE001 - PortAudio may raise anything
+            streams, problems = DeskStreams(), [error]
+        except Exception:  # noqa: BLE001 - the sound system may raise anything
             _log.exception("sound devices cannot be opened")
-            streams, problems = _Streams(), [_SOUND_SYSTEM_HANGS]
+            streams, problems = DeskStreams(), [_SOUND_SYSTEM_HANGS]
         if self._closed:
-            _close_all(streams)
+            streams.close()
             return
         self._closing = None
-        if old.speaker is not None:
+        if old.speaker is not None and old.speaker is not streams.speaker:
             self._played_before += old.speaker.played
         self._streams = streams
         failed = bool(problems) or (streams.microphone is None and wants_microphone)
@@ -365,20 +355,17 @@ class DeskLine:
             # Muted while it was being opened.
             await self._close_microphone()
 
-    def _after_open(self, old: _Streams, problems: list[AudioError]) -> None:
+    def _after_open(self, old: DeskStreams, problems: list[AudioError]) -> None:
         streams = self._streams
-        if streams.microphone is not None:
-            self._input_resampler = StreamResampler(streams.microphone.rate_hz, SAMPLE_RATE_HZ)
+        if streams.microphone is not old.microphone:
             self._framer.clear()
-        if streams.speaker is not None:
-            self._reference_resampler = StreamResampler(streams.speaker.rate_hz, SAMPLE_RATE_HZ)
-            if old.speaker is not None and old.speaker.rate_hz == streams.speaker.rate_hz:
-                streams.speaker.ring.write(old.speaker.rest())
-        if streams.speaker is None or (
-            old.speaker is not None and old.speaker.rate_hz != streams.speaker.rate_hz
-        ):
+        if streams.speaker is None:
             self._queued = self.played_samples
             self._progress.release()
+        elif streams.speaker is not old.speaker:
+            self._reference_resampler = StreamResampler(OUTPUT_HZ, SAMPLE_RATE_HZ)
+            if old.speaker is not None:
+                streams.speaker.ring.write(old.speaker.rest())
         self._apply_gain()
         if self._echo is None:
             self._set_up_echo()
@@ -442,41 +429,3 @@ def _notify(wake: Callable[[], None]) -> Callable[[], None]:
             return
 
     return safe
-
-
-def _close_all(streams: _Streams) -> None:
-    for stream in (streams.microphone, streams.speaker):
-        if stream is not None:
-            stream.close()
-
-
-def _open_all(
-    old: _Streams,
-    settings: AudioSettings,
-    wants_microphone: bool,
-    on_samples: Callable[[], None],
-    on_played: Callable[[], None],
-    given_up: threading.Event,
-) -> tuple[_Streams, list[AudioError]]:
-    """Close what was open, read the device list anew, and open both directions; blocks.
-
-    Once ``given_up`` is set nobody takes the result, and what was opened is closed again.
-    """
-    _close_all(old)
-    refresh()
-    streams = _Streams(inputs=tuple(list_devices("input")), outputs=tuple(list_devices("output")))
-    problems = []
-    try:
-        speaker = find_device("output", settings.speaker)
-        streams.speaker = SpeakerStream(speaker, _WANTED_OUTPUT_HZ, on_played)
-    except AudioError as error:
-        problems.append(error)
-    if wants_microphone:
-        try:
-            microphone = find_device("input", settings.microphone)
-            streams.microphone = MicrophoneStream(microphone, on_samples)
-        except AudioError as error:
-            problems.append(error)
-    if given_up.is_set():
-        _close_all(streams)
-    return streams, problems

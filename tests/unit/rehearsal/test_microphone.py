@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from desktop_voice.audio import sound_system
 from desktop_voice.audio.wav import read_pcm
 from desktop_voice.rehearsal.call import Digit, NetworkCall
 from desktop_voice.rehearsal.handset import audible
@@ -56,9 +57,7 @@ async def test_a_person_at_this_machine_is_the_far_end(sound: VirtualSound, tmp_
 async def test_a_machine_without_a_microphone_ends_the_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from desktop_voice.audio import devices
-
-    monkeypatch.setattr(devices, "list_devices", lambda _direction: [])
+    monkeypatch.setattr(sound_system, "find_devices", lambda: {"input": [], "output": []})
     async with lone_network() as lone:
         call = lone.call({"kind": "microphone"})
         report = await lone.ended(call)

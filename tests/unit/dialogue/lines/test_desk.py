@@ -16,6 +16,7 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.settings import AudioSettings
 from desktop_voice.dialogue.lines import desk as desk_module
 from desktop_voice.dialogue.lines.desk import DeskLine
+from desktop_voice.dialogue.lines.desk_streams import DeskStreams
 
 
 class SlowMicrophone:
@@ -26,7 +27,7 @@ class SlowMicrophone:
     last_callback_s = 0.0
 
     def __init__(self) -> None:
-        self.device = Device("", "Slow", 0, 16_000)
+        self.device = Device("", "Slow")
         self.ring = PcmRing(16_000)
         self.is_open = True
 
@@ -42,7 +43,7 @@ class SlowSpeaker:
     gain = 1.0
 
     def __init__(self) -> None:
-        self.device = Device("", "Slow", 0, 16_000)
+        self.device = Device("", "Slow")
         self.ring = PcmRing(64_000)
         self.reference = PcmRing(16_000)
         self.played = 0
@@ -74,17 +75,18 @@ class SlowCard:
     wanted: list[str] = field(default_factory=list)
     speakers: list[SlowSpeaker] = field(default_factory=list)
 
-    def open_all(
+    def open(
         self,
-        old: desk_module._Streams,
+        old: DeskStreams,
         settings: AudioSettings,
+        *,
         wants_microphone: bool,
-        *_callbacks: object,
-    ) -> tuple[desk_module._Streams, list[object]]:
-        desk_module._close_all(old)
+        **_options: object,
+    ) -> tuple[DeskStreams, list[object]]:
+        old.close()
         self.is_opening.set()
         self.go_on.acquire()
-        streams = desk_module._Streams()
+        streams = DeskStreams()
         self.speakers.append(SlowSpeaker())
         streams.speaker = self.speakers[-1]  # type: ignore[assignment]
         if wants_microphone:
@@ -112,7 +114,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def opening(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[DeskLine, SlowCard]]:
     """A line whose first opening has begun and waits to be let go on."""
     card = SlowCard()
-    monkeypatch.setattr(desk_module, "_open_all", card.open_all)
+    monkeypatch.setattr(desk_module, "DeskOpener", lambda: card)
     line = DeskLine(AudioSettings(echo_cancellation=False), EventBus())
 
     async def read() -> None:
