@@ -263,7 +263,13 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.banners)
-        column.addWidget(self.recovery_key)
+        self._key_row = QWidget()
+        key_row = QVBoxLayout(self._key_row)
+        key_row.setContentsMargins(12, 10, 12, 2)
+        key_row.addWidget(self.recovery_key)
+        self._key_row.hide()
+        self.recovery_key.done.clicked.connect(self._key_row.hide)
+        column.addWidget(self._key_row)
         column.addWidget(self._root, 1)
         self.setCentralWidget(shell)
 
@@ -342,6 +348,7 @@ class MainWindow(QMainWindow):
             self.banners.add(ev.ErrorRaised(problem.code, what, problem.do))
 
     def _show_recovery_key(self, code: str) -> None:
+        self._key_row.show()
         self.recovery_key.show_code(code)
         self.open_window()
 
