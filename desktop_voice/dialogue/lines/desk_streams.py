@@ -84,6 +84,7 @@ class DeskOpener:
         if all_anew:
             self._refusals.clear()
         listed = list_devices()
+        streams = DeskStreams(inputs=listed["input"], outputs=listed["output"])
         problems: list[AudioError] = []
 
         def opened(
@@ -102,24 +103,28 @@ class DeskOpener:
                     stream.close()
                 return None
 
-        streams = DeskStreams(inputs=listed["input"], outputs=listed["output"])
-        streams.speaker = opened(
-            old.speaker,
-            "output",
-            settings.speaker,
-            lambda device: SpeakerStream(device, OUTPUT_HZ, on_played),
-        )
-        if wants_microphone:
-            streams.microphone = opened(
-                old.microphone,
-                "input",
-                settings.microphone,
-                lambda device: MicrophoneStream(device, on_samples),
+        is_done = False
+        try:
+            streams.speaker = opened(
+                old.speaker,
+                "output",
+                settings.speaker,
+                lambda device: SpeakerStream(device, OUTPUT_HZ, on_played),
             )
-        elif old.microphone is not None:
-            old.microphone.close()
-        if given_up.is_set():
-            streams.close()
+            if wants_microphone:
+                streams.microphone = opened(
+                    old.microphone,
+                    "input",
+                    settings.microphone,
+                    lambda device: MicrophoneStream(device, on_samples),
+                )
+            elif old.microphone is not None:
+                old.microphone.close()
+            is_done = not given_up.is_set()
+        finally:
+            if not is_done:
+                old.close()
+                streams.close()
         return streams, problems
 
     def _start(

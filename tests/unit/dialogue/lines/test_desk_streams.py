@@ -103,6 +103,29 @@ def test_what_nobody_waits_for_any_more_is_closed_again(desk: Desk) -> None:
         assert stream._stream is None
 
 
+@pytest.mark.sound
+@pytest.mark.usefixtures("sound")
+def test_whatever_goes_wrong_no_microphone_stays_open(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk
+) -> None:
+    desk.look()
+    before = desk.streams
+
+    def explode(*_arguments: object) -> None:
+        raise RuntimeError("the sound system does what it never did")
+
+    monkeypatch.setattr(desk_streams, "MicrophoneStream", explode)
+    microphone = before.microphone
+    assert microphone is not None
+    microphone.close()
+    microphone.last_callback_s = 0.0
+    with pytest.raises(RuntimeError):
+        desk.look()
+    for stream in (before.speaker, before.microphone):
+        assert stream is not None
+        assert stream._stream is None
+
+
 class Broken:
     """A microphone that is there and cannot be opened, and a clock."""
 
