@@ -53,6 +53,8 @@ def add_phone_commands(
     which = hang_up.add_mutually_exclusive_group(required=True)
     which.add_argument("id", nargs="?", metavar="ID", help="as “calls” lists it")
     which.add_argument("--all", action="store_true", help="every call that is going on")
+    extend = add("extend", _extend, "give a call five more minutes")
+    extend.add_argument("id", metavar="ID", help="as “calls” lists it")
     transcript = add("transcript", _transcript, "print what was said on a call")
     transcript.add_argument("id", metavar="ID")
     serve = add("serve", _serve, "take and make calls without a window, until interrupted")
@@ -195,6 +197,13 @@ def _hang_up(options: argparse.Namespace) -> int:
         app.hang_up(options.id)
     for call_id in ended:
         _print(options.json, {"type": "hang_up", "id": call_id}, f"Hanging up {plain(call_id)}.")
+    return 0
+
+
+def _extend(options: argparse.Namespace) -> int:
+    won_s = _app().extend(options.id)
+    text = f"It may last {won_s} s longer." if won_s else "It is at its longest already."
+    _print(options.json, {"type": "extend", "id": options.id, "won_s": won_s}, text)
     return 0
 
 

@@ -127,6 +127,11 @@ class LocalApiClient:
         """End every live call; return their ids."""
         return list(self._ask("DELETE", "calls")["hung_up"])
 
+    def extend(self, call_id: str) -> int:
+        """Give a call up to five more minutes; return how many seconds were won."""
+        path = f"calls/{quote(call_id, safe='')}/extend"
+        return int(self._ask("POST", path, {})["won_s"])
+
     def transcript(self, call_id: str) -> list[Json]:
         """Return what was said on a call."""
         return list(self._ask("GET", f"calls/{quote(call_id, safe='')}/transcript")["lines"])

@@ -104,6 +104,7 @@ class LocalApi:
                 ("POST", "calls", self._request_call),
                 ("DELETE", "calls", self._hang_up_all),
                 ("DELETE", f"calls/{ID}", self._hang_up),
+                ("POST", f"calls/{ID}/extend", self._extend),
                 ("GET", f"calls/{ID}/transcript", self._transcript),
                 ("GET", "history", self._history),
                 ("GET", f"approvals/{ID}", self._preview),
@@ -261,6 +262,9 @@ class LocalApi:
 
     async def _hang_up_all(self, _asked: Asked) -> _Answer:
         return 200, {"hung_up": await self._actions.hang_up_all()}
+
+    async def _extend(self, asked: Asked) -> _Answer:
+        return 200, {"won_s": await self._actions.extend(asked.id)}
 
     async def _transcript(self, asked: Asked) -> _Answer:
         lines = await self._actions.transcript(asked.id)

@@ -19,6 +19,7 @@ from desktop_voice.core.events import (
     CallRequested,
     ErrorRaised,
     HangUpRequested,
+    Notice,
     ReachChanged,
 )
 from desktop_voice.core.ports import VaultControl
@@ -171,7 +172,12 @@ class Phone:
 
     def extend(self, call_id: str) -> None:
         """Give a call five more minutes."""
-        self._do(lambda phone: phone.actions.extend(call_id), call_id)
+
+        async def extend(service: PhoneService) -> None:
+            if not await service.actions.extend(call_id):
+                self._bus.publish(Notice("The call is at its longest and cannot be extended."))
+
+        self._do(extend, call_id)
 
     def settle_pairing(self, call_id: str, approved: bool) -> None:
         """Let a caller in who gave the right code, or send one away."""

@@ -1,4 +1,4 @@
-"""The end watch: what is done about a carrier whose webhooks about a call do not come."""
+"""A call's end: why it came, and what is done about a carrier that does not tell of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from desktop_voice.core.calls import Call, Direction, EndReason
 from desktop_voice.core.errors import PhoneError
 from desktop_voice.telephony.carriers.carrier import Carrier, RemoteCall, RemoteState
 from desktop_voice.telephony.tasks import happens
@@ -16,6 +17,16 @@ _log = structlog.get_logger()
 ASK_AFTER_S = 20.0
 TOLD_WITHIN_S = 3.0
 """A carrier tells at once that it dials."""
+_UNTOLD = frozenset(
+    {
+        EndReason.NONE,
+        EndReason.FAR_END_HUNG_UP,
+        EndReason.WE_HUNG_UP,
+        EndReason.CANCELLED,
+        EndReason.UNKNOWN,
+    }
+)
+"""Reasons that say less than what was planned here."""
 
 
 class EndWatch:
@@ -61,3 +72,12 @@ async def ended(carrier: Carrier, carrier_ref: str) -> RemoteCall | None:
         _log.info("carrier cannot say whether a call lives", code=error.code)
         return None
     return remote
+
+
+def end_reason(call: Call, told: EndReason, planned: EndReason) -> EndReason:
+    """Return why ``call`` ended: what the carrier told, unless it says less than our plan."""
+    if planned is not EndReason.NONE and told in _UNTOLD:
+        return planned
+    if told is EndReason.FAR_END_HUNG_UP and call.answered_at is None:
+        return EndReason.CANCELLED if call.direction is Direction.INBOUND else told
+    return told if told is not EndReason.NONE else EndReason.UNKNOWN

@@ -18,7 +18,6 @@ from desktop_voice.core.calls import (
     CallState,
     CallTrigger,
     CarrierName,
-    Direction,
     EndReason,
     ImpossibleCallTransitionError,
     PipelineKind,
@@ -31,7 +30,7 @@ from desktop_voice.telephony.addresses import at, call_webhook
 from desktop_voice.telephony.answer_watch import AnswerWatch
 from desktop_voice.telephony.call_limits import CallLimits
 from desktop_voice.telephony.carriers.carrier import Carrier, CarrierEvent, CarrierEventKind
-from desktop_voice.telephony.end_watch import TOLD_WITHIN_S, EndWatch, ended
+from desktop_voice.telephony.end_watch import TOLD_WITHIN_S, EndWatch, end_reason, ended
 from desktop_voice.telephony.failures import as_error, nothing_is_told, tell
 from desktop_voice.telephony.hanging_up import hang_up_for_certain
 from desktop_voice.telephony.inbound_policy import Trust
@@ -53,17 +52,6 @@ _RING_GRACE_S = 15.0
 
 MakeSession = Callable[["LiveCall", bool], Session]
 """Makes who talks on a call; with True the carrier's own ears and voice, because others failed."""
-
-_UNTOLD = frozenset(
-    {
-        EndReason.NONE,
-        EndReason.FAR_END_HUNG_UP,
-        EndReason.WE_HUNG_UP,
-        EndReason.CANCELLED,
-        EndReason.UNKNOWN,
-    }
-)
-"""Reasons that say less than what was planned here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +263,11 @@ class LiveCall:
 
     # --- what people ask for ---
 
-    def extend(self, seconds: int) -> int:
+    async def extend(self, seconds: int) -> int:
         """Move the soft limit by up to ``seconds``; return how many were won."""
-        return self._limits.extend(seconds)
+        won_s = self._limits.extend(seconds)
+        await self._save(soft_limit_s=self._call.soft_limit_s + won_s)
+        return won_s
 
     async def placed(self, carrier_ref: str) -> None:
         """The carrier took the order."""
@@ -342,11 +332,7 @@ class LiveCall:
         return at(call_webhook(self._base, self._call.carrier, self._call.id), what, turn)
 
     def _reason(self, told: EndReason) -> EndReason:
-        if self._planned is not EndReason.NONE and told in _UNTOLD:
-            return self._planned
-        if told is EndReason.FAR_END_HUNG_UP and self._call.answered_at is None:
-            return EndReason.CANCELLED if self._call.direction is Direction.INBOUND else told
-        return told if told is not EndReason.NONE else EndReason.UNKNOWN
+        return end_reason(self._call, told, self._planned)
 
     async def _perform_now(self, step: Step, turn: str) -> Sequence[Step]:
         return await self._carrier.perform(self._call.carrier_ref, [step], self._url("steps", turn))

@@ -230,7 +230,7 @@ class CallManager:
 
     async def extend(self, call_id: str, seconds: int = 300) -> int:
         """Move the soft limit; return how many seconds were won."""
-        return (await self._find_live(call_id)).extend(seconds)
+        return await (await self._find_live(call_id)).extend(seconds)
 
     async def settle_pairing(self, call_id: str, approved: bool) -> None:
         """Let a caller in who gave the right code, or send them away.

@@ -149,6 +149,28 @@ def test_the_offer_of_more_time_goes_when_there_is_more(
     assert card.extend_button.isHidden()
 
 
+def test_after_an_extension_the_time_left_is_that_to_the_new_end(
+    bus: EventBus, calls_page: CallsPage
+) -> None:
+    card = on_air(bus, calls_page)
+    bus.publish(ev.CallLimitNear(card.call.id, 30))
+    card.extend_button.click()
+    bus.publish(ev.CallChanged(a_call(1, soft_limit_s=600)))
+    bus.publish(ev.CallLimitNear(card.call.id, 30))
+    card.tick(NOW + timedelta(seconds=5 + 575))
+    assert card.extend_button.text() == "+5 min (0:25 left)"
+    assert card.extend_button.isEnabled()
+
+
+def test_no_more_time_is_offered_to_a_call_at_its_longest(
+    bus: EventBus, calls_page: CallsPage
+) -> None:
+    card = on_air(bus, calls_page, soft_limit_s=3600)
+    bus.publish(ev.CallLimitNear(card.call.id, 30))
+    assert card.extend_button.text() == "0:30 left"
+    assert not card.extend_button.isEnabled()
+
+
 def test_nothing_can_be_said_before_somebody_answers(bus: EventBus, calls_page: CallsPage) -> None:
     card = on_air(bus, calls_page, state=CallState.RINGING)
     assert not card.say_field.isEnabled()

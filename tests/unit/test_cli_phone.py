@@ -209,6 +209,11 @@ def test_calls_are_listed_read_and_ended(home: Path, capsys: pytest.CaptureFixtu
     assert run(app, "transcript", "call-0", "--json") == 0
     line = json.loads(capsys.readouterr().out)
     assert (line["type"], line["text"]) == ("user_turn", "Grüß Gott")
+    for _ in range(11):
+        assert run(app, "extend", "call-0") == 0
+        assert capsys.readouterr().out == "It may last 300 s longer.\n"
+    assert run(app, "extend", "call-0") == 0
+    assert capsys.readouterr().out == "It is at its longest already.\n"
     assert run(app, "hang-up", "call-0", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"type": "hang_up", "id": "call-0"}
     assert run(app, "hang-up", "call-0") == 1

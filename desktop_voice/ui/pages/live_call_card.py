@@ -137,13 +137,12 @@ class LiveCallCard(QFrame):
         self.timer.setText(words.duration_text(spent.total_seconds()) if spent is not None else "")
         self.timer.setVisible(spent is not None)
         if self._limit_near and spent is not None:
-            left = self.call.soft_limit_s - spent.total_seconds()
-            self.extend_button.setText(f"+5 min ({words.duration_text(left)} left)")
+            self._show_left(self.call.soft_limit_s - spent.total_seconds())
 
     def limit_near(self, seconds_left: int) -> None:
-        """Offer more time: the call is about to end."""
+        """Offer more time, unless the call is at its longest: it is about to end."""
         self._limit_near = True
-        self.extend_button.setText(f"+5 min ({words.duration_text(seconds_left)} left)")
+        self._show_left(seconds_left)
         self.extend_button.show()
         announce(self, f"The call with {self.number.text()} ends in {seconds_left} seconds")
 
@@ -176,6 +175,12 @@ class LiveCallCard(QFrame):
         self.live.show_words(f"The assistant used {visible(name)}")
 
     # --- inside ---
+
+    def _show_left(self, seconds: float) -> None:
+        left = words.duration_text(seconds)
+        can_extend = self.call.soft_limit_s < self.call.hard_limit_s
+        self.extend_button.setText(f"+5 min ({left} left)" if can_extend else f"{left} left")
+        self.extend_button.setEnabled(can_extend)
 
     def _extend(self) -> None:
         self._limit_near = False

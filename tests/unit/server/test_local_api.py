@@ -153,6 +153,8 @@ async def test_calls_are_listed_read_and_hung_up(tmp_path: Path) -> None:
         assert [call["id"] for call in listed["calls"]] == ["call-0", "call-1", "call-2"]
         _, read = await terminal.ask("GET", "/api/voice/calls/call-1/transcript")
         assert read["lines"][0]["text"] == "Grüß Gott"
+        extended = await terminal.ask("POST", "/api/voice/calls/call-1/extend", {})
+        assert extended == (200, {"won_s": 300})
         hung_up = await terminal.ask("DELETE", "/api/voice/calls/call-1")
         assert hung_up == (200, {"hung_up": ["call-1"]})
         again = await terminal.ask("DELETE", "/api/voice/calls/call-1")

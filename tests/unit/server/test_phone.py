@@ -143,6 +143,12 @@ async def test_a_call_from_the_wish_to_the_history(tmp_path: Path) -> None:
         (following,) = await lab.hook(K.SILENCE, turn=gather.turn)
         assert isinstance(following, Gather)
         assert following.prompt == "This is the owner."
+        assert phone.calls[0].soft_limit_s == 600
+        assert lab.events.of(ev.Notice) == []
+        for _ in range(11):
+            phone.extend(call.id)
+        (notice,) = [await lab.events.next(ev.Notice)]
+        assert notice.what == "The call is at its longest and cannot be extended."
         phone.hang_up_all()
         await lab.until(lambda: bool(lab.carrier.all("hang_up")))
         await lab.hook(K.ENDED, end_reason=EndReason.WE_HUNG_UP)

@@ -62,6 +62,11 @@ async def test_an_extension_moves_the_end_but_not_past_the_last(tmp_path: Path) 
     async with call_lab(tmp_path, limits=SHORT) as lab:
         call, gather = await lab.talking()
         assert await lab.manager.extend(call.id, 40) == 40
+        # Whoever shows the call knows when it ends now.
+        assert lab.events.of(ev.CallChanged)[-1].call.soft_limit_s == 140
+        stored = await lab.store.get(call.id)
+        assert stored is not None
+        assert stored.soft_limit_s == 140
         await asyncio.sleep(105)
         gather = await prompt_after_silence(lab, gather)
         assert gather.prompt == phrases.STILL_THERE
