@@ -286,18 +286,25 @@ class PhoneService:
     def status(self) -> Mapping[str, object]:
         """Return how the voice part is."""
         engines = self._room.engines
+        chosen = self._settings.phone.carrier
         return {
             "can_hear": engines.can_hear,
             "can_speak": engines.tts is not None,
-            "carrier": self._carrier.name if self._carrier is not None else None,
+            "carrier": None if chosen is CarrierChoice.NONE else chosen,
+            "problem": None if self._carrier is not None else str(self._no_carrier),
             "is_reachable": bool(self._public_base()),
             "inbound_policy": self._settings.inbound.policy,
         }
 
     async def telephony_health(self) -> Mapping[CarrierName, Health]:
-        """Return how the carrier's account is."""
-        carrier = self._carrier
-        return {carrier.name: await carrier.health()} if carrier is not None else {}
+        """Return how the chosen carrier's account is, or why it cannot be asked."""
+        carrier, chosen = self._carrier, self._settings.phone.carrier
+        if carrier is not None:
+            return {carrier.name: await carrier.health()}
+        if chosen is CarrierChoice.NONE:
+            return {}
+        problem = self._no_carrier
+        return {CarrierName(chosen.value): Health(False, problem.what, problem)}
 
     # --- inside the service ---
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from desktop_voice.core.calls import CarrierName, EndReason
-from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.core.phone_settings import AwaySettings
 from desktop_voice.dialogue.lines.media_socket import Encoding, MediaEvent
 from desktop_voice.telephony.steps import Step
@@ -236,7 +236,7 @@ class Health:
 
     is_ok: bool
     text: str
-    problem: PhoneError | None = None
+    problem: DesktopVoiceError | None = None
 
 
 class AccountState(StrEnum):

@@ -29,6 +29,7 @@ from desktop_voice.server.phone_service import PhoneService
 from desktop_voice.server.set_up import SetUp
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import Carrier
+from desktop_voice.telephony.failures import no_carrier
 from tests.helpers.call_lab import BASE, ScriptedRoom
 from tests.helpers.calls import a_call
 from tests.helpers.dialogue import Events, ScriptedBrain, quiet, sound
@@ -109,6 +110,7 @@ async def test_without_a_carrier_it_serves_commands_and_says_so(tmp_path: Path) 
             "can_hear": True,
             "can_speak": True,
             "carrier": None,
+            "problem": str(no_carrier()),
             "is_reachable": False,
             "inbound_policy": "disabled",
         }
@@ -125,6 +127,12 @@ async def test_a_carrier_without_keys_is_told_and_the_rest_runs(tmp_path: Path) 
         (code,) = phone.errors
         assert code.startswith("CARRIER-")
         assert "No carrier is set up." in phone.status
+        ((name, health),) = (await phone.service.telephony_health()).items()
+        assert (name, health.is_ok) == ("twilio", False)
+        assert health.problem is not None
+        assert health.problem.code == code
+        assert phone.service.status()["carrier"] == "twilio"
+        assert health.problem.do in str(phone.service.status()["problem"])
         assert await phone.service.actions.history() == []
 
 
