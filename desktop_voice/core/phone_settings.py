@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from desktop_voice.core.calls import CallMode
 from desktop_voice.core.setting_types import Section, ShortText
+
+WEBHOOKS_PATH = "/api/voice/webhook"
+"""Carriers' webhooks stand below it, each by its carrier's name."""
+ANY_WEBHOOK_PATH = "/call/incoming"
+"""A webhook of whichever carrier signed the request."""
+STREAM_PATH = "/call/stream"
+"""Media streams stand below it, each by its ticket."""
 
 
 class CarrierChoice(StrEnum):
@@ -109,9 +117,31 @@ def _e164_or_empty(value: str) -> str:
 
 
 def _path_or_empty(value: str) -> str:
-    if value and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", value, re.ASCII):
+    if value and not re.fullmatch(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", value, re.ASCII):
         raise ValueError("must be a path like /call/incoming, or be empty")
     return value
+
+
+def _is_within(path: str, other: str) -> bool:
+    """Whether ``path`` is ``other``, or stands below it."""
+    return path == other or path.startswith(f"{other}/")
+
+
+def _language(value: str) -> str:
+    language, *rest = value.split("-")
+    # A script has four letters, a country two.
+    cased = (part.title() if len(part) == 4 else part.upper() for part in rest)
+    tag = "-".join((language.lower(), *cased))
+    if not re.fullmatch(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?", tag, re.ASCII):
+        raise ValueError("must be a language like en-US, es-419 or zh-Hant-TW")
+    return tag
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError("must be an IP address like 127.0.0.1") from None
 
 
 Number = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_e164_or_empty)]
@@ -160,10 +190,10 @@ class PhoneSettings(Section):
         title="What it says of itself",
         description="The sentence for “Say that it is an AI”.",
     )
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(?:-[A-Z]{2})?$")] = Field(
+    language: Annotated[ShortText, AfterValidator(_language)] = Field(
         "en-US",
         title="Language of calls",
-        description="The language that the carrier hears and speaks, like en-US.",
+        description="The language that the carrier hears and speaks, like en-US or es-419.",
     )
     interruptible: CallInterruption = Field(
         CallInterruption.ANY,
@@ -367,14 +397,41 @@ class ServerSettings(Section):
         title="Port",
         description="Where tunnels find this app, or the next free one; from the next start on.",
     )
-    bind: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")] = Field(
+    bind: Annotated[ShortText, AfterValidator(_address)] = Field(
         "127.0.0.1",
         title="Address",
-        description="127.0.0.1 admits this machine only, which tunnels need; from the next start.",
+        description="127.0.0.1 admits this machine only, which tunnels need; 0.0.0.0 admits every "
+        "machine that can reach this one. From the next start.",
     )
     webhook_path: Path = Field(
         "", title="Extra webhook path", description="A further path for webhooks, like /call/me."
     )
     stream_path: Path = Field(
-        "", title="Extra stream path", description="A further path for media streams."
+        "",
+        title="Extra stream path",
+        description="The path that carriers are given for media streams, in place of /call/stream.",
     )
+
+    @property
+    def admits_others(self) -> bool:
+        """Whether other machines than this one can reach the port."""
+        return not ip_address(self.bind).is_loopback
+
+    @field_validator("webhook_path")
+    @classmethod
+    def _check_webhook_path(cls, value: str) -> str:
+        if any(_is_within(value, own) for own in (WEBHOOKS_PATH, STREAM_PATH)):
+            raise ValueError(f"must be outside {WEBHOOKS_PATH} and {STREAM_PATH}, the app's own")
+        return value
+
+    @field_validator("stream_path")
+    @classmethod
+    def _check_stream_path(cls, value: str, info: ValidationInfo) -> str:
+        if any(_is_within(value, own) for own in (WEBHOOKS_PATH, ANY_WEBHOOK_PATH)):
+            raise ValueError(
+                f"must be outside {WEBHOOKS_PATH} and {ANY_WEBHOOK_PATH}, for webhooks"
+            )
+        webhook_path = info.data.get("webhook_path", "")
+        if value and webhook_path and _is_within(webhook_path, value):
+            raise ValueError("must be another path than the extra webhook path, and not above it")
+        return value

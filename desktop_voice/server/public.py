@@ -72,6 +72,7 @@ class PublicServer:
     ) -> None:
         self._phone = phone
         self._settings = settings
+        self._stream_paths = {settings.stream_path}
         self._clock = clock
         self._bases = PublicBases(clock, lambda: phone.bases)
         self._trusts_tunnel = False
@@ -141,8 +142,12 @@ class PublicServer:
         self._limits.forgive()
 
     def apply_settings(self, settings: ServerSettings) -> None:
-        """Use other extra paths from now on; the port and the address need another start."""
+        """Use other extra paths from now on; the port and the address need another start.
+
+        Calls that go on may still use the stream path that they were given.
+        """
         self._settings = settings
+        self._stream_paths.add(settings.stream_path)
 
     async def close(self) -> None:
         """Stop listening and end every connection; webhooks in hand are finished first."""
@@ -179,7 +184,7 @@ class PublicServer:
             if nonce is not None:
                 return await self._probe(self._probes, request, nonce, headers, key)
         path = request.raw_path.partition("?")[0]
-        route = find_route(path, self._settings)
+        route = find_route(path, self._settings, self._stream_paths)
         if route is None:
             raise Refusal(404, "no such path")
         if request.method != ("POST" if isinstance(route, WebhookRoute) else "GET"):

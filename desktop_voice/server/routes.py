@@ -9,13 +9,11 @@ from urllib.parse import urlsplit
 
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.clock import Clock
-from desktop_voice.core.phone_settings import ServerSettings
+from desktop_voice.core.phone_settings import ANY_WEBHOOK_PATH, STREAM_PATH, ServerSettings
 from desktop_voice.telephony.addresses import webhook_path
 
 OLD_BASE_LIFE_S = 300.0
 _TICKET = re.compile(r"[A-Za-z0-9_-]{20,64}", re.ASCII)
-_WEBHOOK_ALIAS = "/call/incoming"
-_STREAM = "/call/stream"
 _SIGNATURE_HEADERS = {
     CarrierName.TWILIO: "x-twilio-signature",
     CarrierName.TELNYX: "telnyx-signature-ed25519",
@@ -37,19 +35,23 @@ class StreamRoute:
     ticket: str
 
 
-def find_route(path: str, settings: ServerSettings) -> WebhookRoute | StreamRoute | None:
+def find_route(
+    path: str, settings: ServerSettings, stream_paths: Collection[str] = ()
+) -> WebhookRoute | StreamRoute | None:
     """Return what a raw path, without its query, is for; None for all but a few.
 
     A stream path without a ticket is none: no carrier's ticket is known before the upgrade
-    otherwise, and nobody is let in to say it afterwards.
+    otherwise, and nobody is let in to say it afterwards. ``stream_paths`` are those that calls
+    were given before the settings changed.
     """
     for carrier in CarrierName:
         if path == webhook_path(carrier):
             return WebhookRoute(carrier)
-    if path and path in (_WEBHOOK_ALIAS, settings.webhook_path):
+    if path and path in (ANY_WEBHOOK_PATH, settings.webhook_path):
         return WebhookRoute(None)
     parent, _, ticket = path.rpartition("/")
-    if parent and parent in (_STREAM, settings.stream_path) and _TICKET.fullmatch(ticket):
+    streams = (STREAM_PATH, settings.stream_path, *stream_paths)
+    if parent and parent in streams and _TICKET.fullmatch(ticket):
         return StreamRoute(ticket)
     return None
 

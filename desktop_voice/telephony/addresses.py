@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from desktop_voice.core.calls import CarrierName
+from desktop_voice.core.phone_settings import STREAM_PATH, WEBHOOKS_PATH
 
 What = Literal[
     "answer", "status", "gather", "silence", "poll", "steps", "stream", "after_stream", "machine"
@@ -30,12 +31,16 @@ class WebhookAddress:
 
 def webhook_path(carrier: CarrierName) -> str:
     """Return the canonical path of a carrier's webhooks."""
-    return f"/api/voice/webhook/{carrier}"
+    return f"{WEBHOOKS_PATH}/{carrier}"
 
 
-def stream_url(base: str, ticket: str) -> str:
-    """Return the media stream's address on the public ``base`` (``https://...``)."""
-    return f"wss://{base.removeprefix('https://').removeprefix('http://')}/call/stream/{ticket}"
+def stream_url(base: str, ticket: str, path: str = "") -> str:
+    """Return the media stream's address on the public ``base`` (``https://...``).
+
+    ``path`` is the user's own for streams; empty: there is none.
+    """
+    host = base.removeprefix("https://").removeprefix("http://")
+    return f"wss://{host}{path or STREAM_PATH}/{ticket}"
 
 
 def call_webhook(base: str, carrier: CarrierName, call_id: str) -> str:

@@ -65,11 +65,10 @@ class StreamSession:
         self._streams += 1
         self._connected.clear()
         ticket = self._tickets.issue(call.id, call.carrier)
+        url = stream_url(self._around.base, ticket, self._around.settings.server.stream_path)
         self._spawn(self._watch_connection(self._streams))
         return [
-            ConnectStream(
-                stream_url(self._around.base, ticket), ticket, self._around.url("stream")
-            ),
+            ConnectStream(url, ticket, self._around.url("stream")),
             Redirect(self._around.url("after_stream")),
         ]
 

@@ -70,6 +70,12 @@ def test_without_extra_paths_there_are_none() -> None:
         assert find_route(path, ServerSettings()) is None
 
 
+def test_the_path_that_a_live_call_was_given_stays_good() -> None:
+    path = f"/media/{TICKET}"
+    assert find_route(path, ServerSettings(), {"/media", ""}) == StreamRoute(TICKET)
+    assert find_route(f"/{TICKET}", ServerSettings(), {"/media", ""}) is None
+
+
 def test_an_alias_is_for_whoever_signed_it() -> None:
     assert signer({"x-twilio-signature", "host"}) is CarrierName.TWILIO
     assert signer({"telnyx-signature-ed25519", "telnyx-timestamp"}) is CarrierName.TELNYX

@@ -30,3 +30,4 @@ def test_a_name_that_stands_twice_counts_as_absent() -> None:
 def test_streams_are_always_encrypted_and_carry_the_ticket_in_the_path() -> None:
     assert stream_url(BASE, "t") == "wss://phone.example/call/stream/t"
     assert stream_url("http://127.0.0.1:8000", "t") == "wss://127.0.0.1:8000/call/stream/t"
+    assert stream_url(BASE, "t", "/media/in") == "wss://phone.example/media/in/t"

@@ -79,6 +79,14 @@ def prompts(lab: Lab) -> list[str]:
 
 
 @virtual
+async def test_the_carrier_is_given_the_users_own_path_for_streams(tmp_path: Path) -> None:
+    async with streaming(tmp_path, server={"stream_path": "/media/in"}) as lab:
+        _call, (stream, _after) = await ringing(lab)
+        assert isinstance(stream, ConnectStream)
+        assert stream.url == f"wss{BASE.removeprefix('https')}/media/in/{stream.ticket}"
+
+
+@virtual
 async def test_it_greets_then_talks(tmp_path: Path) -> None:
     async with streaming(tmp_path) as lab:
         call, steps = await ringing(lab)
