@@ -16,10 +16,11 @@ from desktop_voice.core.settings import Interruption, TurnSettings
 
 @dataclass(frozen=True, slots=True)
 class InterruptionPolicy:
-    """What may cut a reply short besides stop words and the owner of the conversation.
+    """What may cut a reply short besides the owner of the conversation.
 
     Attributes:
         by_speech: Whether words may.
+        by_stop_word: Whether a stop word, said alone, may.
         by_dtmf: Whether a key of the telephone may.
         min_words: How many words it takes; listening noises and the reply's echo never count.
         min_voiced_ms: So much sustained voice silences the reply before any word is known; if the
@@ -30,6 +31,7 @@ class InterruptionPolicy:
     """
 
     by_speech: bool = False
+    by_stop_word: bool = True
     by_dtmf: bool = False
     min_words: int = 1
     min_voiced_ms: float | None = None
@@ -38,7 +40,7 @@ class InterruptionPolicy:
 
     @classmethod
     def for_desk(cls, turns: TurnSettings) -> InterruptionPolicy:
-        """Return the policy of the desk: words interrupt, if the user allows it."""
+        """Return the policy of the desk: stop words cut, other words if the user allows it."""
         return cls(by_speech=turns.interruptible is Interruption.SPEECH)
 
     @classmethod
@@ -46,8 +48,10 @@ class InterruptionPolicy:
         """Return the policy of calls."""
         allowed = phone.interruptible
         feel = _FEELS[phone.interrupt_sensitivity]
+        by_speech = allowed in (CallInterruption.SPEECH, CallInterruption.ANY)
         return cls(
-            by_speech=allowed in (CallInterruption.SPEECH, CallInterruption.ANY),
+            by_speech=by_speech,
+            by_stop_word=by_speech,
             by_dtmf=allowed in (CallInterruption.DTMF, CallInterruption.ANY),
             min_words=feel.min_words,
             min_voiced_ms=feel.min_voiced_ms,

@@ -43,7 +43,7 @@ class Overtalk:
             enough = len(words_of(text)) >= self.policy.min_words
             allowed = self.policy.by_speech and enough
             return Overlap.INTERRUPTION if allowed else Overlap.BACKCHANNEL
-        if verdict is Overlap.STOP and reply.is_protected:
+        if verdict is Overlap.STOP and (reply.is_protected or not self.policy.by_stop_word):
             return Overlap.BACKCHANNEL
         return verdict
 

@@ -25,6 +25,11 @@ _QUIET_S = 1.5
 class GatherSession:
     """Speaks a prompt, gathers an answer, and again; used on the media loop.
 
+    The first words are never cut, other prompts by what the settings allow. A carrier with
+    documents cuts a gather's prompt itself, by words and keys alike: what words may not cut is
+    spoken before the gather, and neither is taken meanwhile. With commands it is cut from here,
+    and what may not cut is answered afterwards.
+
     Args:
         around: The call's surroundings.
     """
@@ -46,6 +51,7 @@ class GatherSession:
         self._digits = ""
         self._digits_done: asyncio.Task[None] | None = None
         self._typing: asyncio.Task[None] | None = None
+        self._said_over: tuple[str, bool] = ("", False)
         self._quiet_since_s: float | None = None
 
     @property
@@ -71,14 +77,15 @@ class GatherSession:
                 return self._notify_next(event)
             case CarrierEventKind.SPEECH if not event.is_final:
                 self._stirred()
-                await self._on_partial()
+                if self._may_cut(CallInterruption.SPEECH):
+                    await self._handle.stop_speaking()
                 return []
             case CarrierEventKind.SPEECH:
                 return await self._on_words(event.text, event.turn)
             case CarrierEventKind.DIGITS:
                 return await self._on_digits(event)
             case CarrierEventKind.SILENCE:
-                return self._on_silence(event)
+                return await self._on_silence(event)
             case CarrierEventKind.CONTINUE if event.turn and event.turn != self._turn:
                 return self._go_on()
             case CarrierEventKind.CONTINUE:
@@ -86,7 +93,7 @@ class GatherSession:
             case CarrierEventKind.SPOKEN:
                 self._was_heard()
                 self._quiet_since_s = asyncio.get_running_loop().time()
-                return []
+                return await self._answer_said_over()
             case _:
                 return []
 
@@ -135,6 +142,9 @@ class GatherSession:
         self._turn = secrets.token_urlsafe(8)
         self._prompt_text = said
         self._pipeline.say(said)
+        is_cut_there = self._handle.carrier.takes_documents
+        if said and is_cut_there and not self._may_cut(CallInterruption.SPEECH):
+            return [Say(said), self._gather("")]
         return [self._gather(said)]
 
     def _gather(self, prompt: str) -> Gather:
@@ -153,14 +163,29 @@ class GatherSession:
             self._progress.has_greeted = True
             self._pipeline.heard(text)
 
-    async def _on_partial(self) -> None:
-        allowed = self._around.settings.phone.interruptible
-        if allowed in (CallInterruption.SPEECH, CallInterruption.ANY):
-            await self._handle.stop_speaking()
+    def _is_allowed(self, by: CallInterruption) -> bool:
+        return self._around.settings.phone.interruptible in (by, CallInterruption.ANY)
+
+    def _may_cut(self, by: CallInterruption) -> bool:
+        """Whether words, or keys, may cut a prompt now: not before the first words were heard."""
+        return self._progress.has_greeted and self._is_allowed(by)
+
+    def _keep(self, text: str, *, is_typed: bool) -> None:
+        """Keep what may not cut the prompt that is being spoken, unless it is to be ignored."""
+        if is_typed or self._is_allowed(CallInterruption.SPEECH):
+            self._said_over = f"{self._said_over[0]} {text}".strip(), is_typed
+
+    async def _answer_said_over(self) -> Sequence[Step]:
+        (text, is_typed), self._said_over = self._said_over, ("", False)
+        return await self._on_words(text, "", is_typed=is_typed) if text else []
 
     async def _on_words(self, text: str, turn: str, *, is_typed: bool = False) -> Sequence[Step]:
         if turn and turn != self._turn:
             return self._go_on()
+        by = CallInterruption.DTMF if is_typed else CallInterruption.SPEECH
+        if self._prompt_text and not turn and not self._may_cut(by):
+            self._keep(text, is_typed=is_typed)
+            return []
         self._was_heard()
         self._silences = 0
         self._fillers = 0
@@ -170,6 +195,8 @@ class GatherSession:
     async def _on_digits(self, event: CarrierEvent) -> Sequence[Step]:
         if event.turn:
             return await self._on_words(event.digits, event.turn, is_typed=True)
+        if self._may_cut(CallInterruption.DTMF):
+            await self._handle.stop_speaking()
         # Without a gather the keys come one by one.
         self._digits += event.digits.replace("#", "")
         if self._digits_done is not None:
@@ -194,10 +221,12 @@ class GatherSession:
         digits, self._digits = self._digits, ""
         return await self._on_words(digits, "", is_typed=True) if digits else []
 
-    def _on_silence(self, event: CarrierEvent) -> Sequence[Step]:
+    async def _on_silence(self, event: CarrierEvent) -> Sequence[Step]:
         if event.turn and event.turn != self._turn:
             return self._go_on()
         self._was_heard()
+        if steps := await self._answer_said_over():
+            return steps
         if self._progress.to_say:
             return self._ask("")
         self._silences += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from desktop_voice.telephony.carriers.carrier import (
 )
 from desktop_voice.telephony.manager import CallManager
 from desktop_voice.telephony.orders import Origin
-from desktop_voice.telephony.steps import ConnectStream, Gather, Step
+from desktop_voice.telephony.steps import ConnectStream, Gather, Say, Step
 from desktop_voice.telephony.turn_engine import TurnEngines
 from tests.helpers.calls import NOON
 from tests.helpers.dialogue import Events, LevelVad, ScriptedBrain, ScriptedStt, ToneTts
@@ -55,6 +55,16 @@ class ScriptedRoom(EngineRoom):
 
     async def transcribe(self, pcm: Pcm) -> str:
         return await self.stt(pcm)
+
+
+def words_of(steps: Sequence[Step]) -> list[str]:
+    """Return what the carrier is to say, in a gather or outside."""
+    texts = [
+        step.text if isinstance(step, Say) else step.prompt
+        for step in steps
+        if isinstance(step, Say | Gather)
+    ]
+    return [text for text in texts if text]
 
 
 @dataclass
@@ -147,7 +157,7 @@ class Lab:
     async def talking(self, **kwargs: Any) -> tuple[Call, Gather]:
         """Call out by gather on a carrier with documents; return the call and its first gather."""
         call = await self.call_out(**kwargs)
-        (gather,) = await self.hook(K.ANSWERED, call_id=call.id)
+        *_, gather = await self.hook(K.ANSWERED, call_id=call.id)
         assert isinstance(gather, Gather)
         return call, gather
 

@@ -25,12 +25,14 @@ def test_what_may_interrupt_a_call(
 ) -> None:
     policy = InterruptionPolicy.for_calls(PhoneSettings(interruptible=allowed))
     assert (policy.by_speech, policy.by_dtmf) == (by_speech, by_dtmf)
+    assert policy.by_stop_word is by_speech
 
 
 def test_at_the_desk_only_words_interrupt_and_only_if_they_may() -> None:
     for setting in Interruption:
         policy = InterruptionPolicy.for_desk(TurnSettings(interruptible=setting))
         assert policy.by_speech is (setting is Interruption.SPEECH)
+        assert policy.by_stop_word
         assert policy.min_voiced_ms is None
         assert not policy.by_dtmf
 

@@ -133,7 +133,7 @@ async def test_a_call_from_the_wish_to_the_history(tmp_path: Path) -> None:
         phone.settle_approval(approval.id, True)
         await lab.until(lambda: bool(lab.carrier.all("place")))
         (call,) = phone.calls
-        (gather,) = await lab.hook(K.ANSWERED, call_id=call.id)
+        *_, gather = await lab.hook(K.ANSWERED, call_id=call.id)
         assert phone.calls[0].state is CallState.TALKING
         phone.speak(call.id, "This is the owner.")
         phone.send_dtmf(call.id, "1")

@@ -14,7 +14,7 @@ from desktop_voice.telephony import phrases
 from desktop_voice.telephony.addresses import read
 from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
 from desktop_voice.telephony.steps import Gather, HangUp, Pause, Redirect, Say, Step
-from tests.helpers.call_lab import BASE, Lab, call_lab
+from tests.helpers.call_lab import BASE, Lab, call_lab, words_of
 from tests.helpers.dialogue import ScriptedBrain
 from tests.helpers.virtual_loop import virtual
 
@@ -32,6 +32,14 @@ async def notifying(lab: Lab) -> tuple[str, list[Step]]:
     return call.id, await lab.hook(K.ANSWERED, call_id=call.id)
 
 
+async def prompted(lab: Lab, text: str) -> None:
+    """Let a command carrier finish what it says, and hear ``text``; the reply has begun then."""
+    begun = len(lab.carrier.performed)
+    await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+    await lab.hook(K.SPEECH, text=text)
+    await lab.until(lambda: len(lab.carrier.performed) > begun)
+
+
 async def poll(lab: Lab, steps: list[Step]) -> list[Step]:
     """Fetch what the last step redirects to."""
     redirect = steps[-1]
@@ -46,7 +54,7 @@ async def poll(lab: Lab, steps: list[Step]) -> list[Step]:
 async def test_a_conversation_is_kept_as_it_was_heard(tmp_path: Path) -> None:
     async with call_lab(tmp_path) as lab:
         call, first = await lab.talking()
-        assert first.prompt == OPENING
+        assert first.prompt == ""
         assert read(first.result_url).call_id == call.id
         assert read(first.result_url).turn == read(first.silence_url).turn == first.turn
         assert first.result_url.startswith(f"{BASE}/api/voice/webhook/twilio?")
@@ -258,6 +266,9 @@ async def test_speech_cuts_the_carriers_voice_while_it_speaks(tmp_path: Path) ->
             await lab.hook(K.ANSWERED, call_id=call.id)
             await lab.until(lambda: len(lab.carrier.performed) == 1)
             await lab.hook(K.SPEECH, text="is", is_final=False)
+            assert lab.carrier.all("stop_speaking") == []
+            await prompted(lab, "is it up")
+            await lab.hook(K.SPEECH, text="is", is_final=False)
             assert len(lab.carrier.all("stop_speaking")) == cuts
             await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
             await lab.hook(K.SPEECH, text="is it", is_final=False)
@@ -265,10 +276,103 @@ async def test_speech_cuts_the_carriers_voice_while_it_speaks(tmp_path: Path) ->
 
 
 @virtual
+async def test_a_key_cuts_the_carriers_voice_where_it_may(tmp_path: Path) -> None:
+    for interruptible, cuts in (("any", 1), ("speech", 0), ("dtmf", 1), ("none", 0)):
+        folder, phone = tmp_path / interruptible, {"interruptible": interruptible}
+        async with call_lab(folder, takes_documents=False, phone=phone) as lab:
+            call = await lab.call_out()
+            await lab.hook(K.ANSWERED, call_id=call.id)
+            await lab.until(lambda: len(lab.carrier.performed) == 1)
+            await lab.hook(K.DIGITS, digits="#")
+            assert lab.carrier.all("stop_speaking") == []
+            await prompted(lab, "is it up")
+            await lab.hook(K.DIGITS, digits="4")
+            assert len(lab.carrier.all("stop_speaking")) == cuts
+            await asyncio.sleep(3)
+            # What may not cut the prompt does not get lost, either.
+            assert lab.brain.asked == (["is it up", "4"] if cuts else ["is it up"])
+            await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+            assert lab.brain.asked == ["is it up", "4"]
+
+
+@virtual
+async def test_nothing_cuts_the_first_words_and_what_is_said_over_them_is_answered(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        await lab.until(lambda: len(lab.carrier.performed) == 1)
+        for text in ("hello", "who is this"):
+            await lab.hook(K.SPEECH, text=text, is_final=False)
+            await lab.hook(K.SPEECH, text=text)
+        await lab.hook(K.DIGITS, digits="1#")
+        assert (lab.brain.asked, lab.carrier.all("stop_speaking")) == ([], [])
+        assert len(lab.carrier.performed) == 1
+        await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+        await lab.until(lambda: len(lab.carrier.performed) == 2)
+        assert lab.brain.asked == ["hello who is this 1"]
+        assert (await lab.said(call.id))[0] == ("assistant", OPENING)
+
+
+@virtual
+async def test_what_is_said_over_first_words_whose_end_is_not_told_is_answered(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        await lab.until(lambda: len(lab.carrier.performed) == 1)
+        await lab.hook(K.SPEECH, text="hello")
+        await lab.until(lambda: lab.brain.asked == ["hello"])
+
+
+@virtual
+async def test_words_that_may_not_cut_a_prompt_are_ignored_until_its_end(tmp_path: Path) -> None:
+    for interruptible in ("dtmf", "none"):
+        folder, phone = tmp_path / interruptible, {"interruptible": interruptible}
+        async with call_lab(folder, takes_documents=False, phone=phone) as lab:
+            call = await lab.call_out()
+            await lab.hook(K.ANSWERED, call_id=call.id)
+            await lab.until(lambda: len(lab.carrier.performed) == 1)
+            await prompted(lab, "one")
+            await lab.hook(K.SPEECH, text="stop")
+            assert len(lab.carrier.performed) == 2
+            await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+            await lab.hook(K.SPEECH, text="two")
+            assert lab.brain.asked == ["one", "two"]
+
+
+@virtual
+async def test_a_document_lets_words_cut_only_what_they_may_cut(tmp_path: Path) -> None:
+    for interruptible, is_cut in (
+        ("any", True),
+        ("speech", True),
+        ("dtmf", False),
+        ("none", False),
+    ):
+        folder, phone = tmp_path / interruptible, {"interruptible": interruptible}
+        async with call_lab(folder, phone=phone) as lab:
+            call = await lab.call_out()
+            opening, first = await lab.hook(K.ANSWERED, call_id=call.id)
+            assert opening == Say(OPENING)
+            assert isinstance(first, Gather)
+            assert first.prompt == ""
+            *before, second = await lab.hook(K.SPEECH, text="one", turn=first.turn)
+            assert isinstance(second, Gather)
+            assert second.prompt == ("You said one." if is_cut else "")
+            assert before == ([] if is_cut else [Say("You said one.")])
+            # Who says nothing is asked in the same way.
+            assert words_of(await lab.hook(K.SILENCE, turn=second.turn)) == [phrases.STILL_THERE]
+
+
+@virtual
 async def test_single_keys_are_collected(tmp_path: Path) -> None:
     async with call_lab(tmp_path, takes_documents=False) as lab:
         call = await lab.call_out()
         await lab.hook(K.ANSWERED, call_id=call.id)
+        await lab.until(lambda: len(lab.carrier.performed) == 1)
+        await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
         for digit in "42#":
             await lab.hook(K.DIGITS, digits=digit)
         assert lab.brain.asked == ["42"]

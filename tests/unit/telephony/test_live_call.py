@@ -13,7 +13,7 @@ from desktop_voice.core.calls import Call, CallMode, CallState, EndReason, Pipel
 from desktop_voice.telephony import phrases
 from desktop_voice.telephony.carriers.carrier import CarrierEventKind as K
 from desktop_voice.telephony.steps import Gather, HangUp, Redirect, Say
-from tests.helpers.call_lab import Lab, call_lab
+from tests.helpers.call_lab import Lab, call_lab, words_of
 from tests.helpers.scripted_carrier import refused
 from tests.helpers.virtual_loop import virtual
 
@@ -28,7 +28,7 @@ async def over(lab: Lab, call: Call, told: EndReason = EndReason.WE_HUNG_UP) -> 
 
 
 def prompts(lab: Lab) -> list[str]:
-    return [step.prompt for step in lab.carrier.performed if isinstance(step, Gather)]
+    return words_of(lab.carrier.performed)
 
 
 async def prompt_after_silence(lab: Lab, gather: Gather) -> Gather:
@@ -313,7 +313,7 @@ async def test_a_carrier_that_comes_for_documents_may_come_late(tmp_path: Path) 
     async with call_lab(tmp_path) as lab:
         call = await lab.call_out()
         await asyncio.sleep(10)
-        (gather,) = await lab.hook(K.ANSWERED, call_id=call.id)
+        *_, gather = await lab.hook(K.ANSWERED, call_id=call.id)
         assert isinstance(gather, Gather)
 
 
@@ -386,7 +386,7 @@ async def test_a_store_that_fails_does_not_end_the_call(tmp_path: Path, monkeypa
             raise refused("STORE-05")
 
         monkeypatch.setattr(lab.store, "update", broken)
-        (gather,) = await lab.hook(K.ANSWERED, call_id=call.id)
+        *_, gather = await lab.hook(K.ANSWERED, call_id=call.id)
         assert isinstance(gather, Gather)
         (reply,) = await lab.hook(K.SPEECH, text="hello", turn=gather.turn)
         assert isinstance(reply, Gather)

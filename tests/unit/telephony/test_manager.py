@@ -361,9 +361,10 @@ async def test_a_refused_caller_is_rejected_once_and_stored(
 @virtual
 async def test_a_listed_caller_is_greeted(tmp_path: Path, policy: str) -> None:
     async with call_lab(tmp_path, inbound={"policy": policy, "allow_from": [FAR]}) as lab:
-        (gather,) = await lab.incoming()
+        greeting, gather = await lab.incoming()
+        assert greeting == Say("Hello, this is an AI assistant. Hello! How can I help you today?")
         assert isinstance(gather, Gather)
-        assert gather.prompt == ("Hello, this is an AI assistant. Hello! How can I help you today?")
+        assert gather.prompt == ""
         (call,) = await lab.manager.live_calls()
         assert (call.number, call.carrier_ref, call.state) == (FAR, "in-1", CallState.TALKING)
 
@@ -518,7 +519,7 @@ async def test_a_delivery_that_failed_is_taken_when_it_comes_again(tmp_path: Pat
         with pytest.raises(PhoneError):
             await lab.deliver(event)
         lab.store.is_paired = is_paired  # type: ignore[method-assign]
-        (gather,) = steps_of(await lab.deliver(event))
+        *_, gather = steps_of(await lab.deliver(event))
         assert isinstance(gather, Gather)
         assert len(await lab.manager.history()) == 1
 
@@ -528,7 +529,7 @@ async def test_events_out_of_order_lead_to_one_conversation(tmp_path: Path) -> N
     async with call_lab(tmp_path) as lab:
         lab.carrier.holding["place"] = asyncio.Event()
         call = await lab.call_out()
-        (gather,) = await lab.hook(K.ANSWERED, call_id=call.id)
+        *_, gather = await lab.hook(K.ANSWERED, call_id=call.id)
         assert isinstance(gather, Gather)
         lab.carrier.holding["place"].set()
         for kind in (K.RINGING, K.QUEUED, K.RINGING):
@@ -729,7 +730,7 @@ async def test_two_calls_do_not_hear_each_other(tmp_path: Path) -> None:
     async with call_lab(tmp_path, inbound=OPEN) as lab:
         gathers = {}
         for ref, number in (("in-1", FAR), ("in-2", "+14155550124")):
-            (gathers[ref],) = await lab.incoming(ref, number)
+            *_, gathers[ref] = await lab.incoming(ref, number)
         calls = {call.carrier_ref: call.id for call in await lab.manager.live_calls()}
         for ref, word in (("in-1", "apples"), ("in-2", "pears")):
             gather = gathers[ref]

@@ -47,7 +47,7 @@ async def test_the_settings_of_calls_say_what_interrupts(
 ) -> None:
     phone = {"interruptible": interruptible, "greeting": "Hi."}
     options: dict[str, Any] = {"phone": phone, "inbound": {"policy": "open"}}
-    for does, cuts in (("speech", by_speech), ("key", by_key)):
+    for does, cuts in (("speech", by_speech), ("stop", by_speech), ("key", by_key)):
         folder = tmp_path / does
         async with call_lab(folder, pipeline=PipelineKind.CASCADING, **options) as lab:
             assert await interrupted(lab, does) is cuts
@@ -63,11 +63,11 @@ async def interrupted(lab: Lab, does: str) -> bool:
         await far.say(sound(3000))
         greeting_ms = far.heard_sound_ms
         await lab.until(lambda: far.heard_sound_ms > greeting_ms + 300)
-        if does == "speech":
-            lab.room.stt.said = "wait please stop that now"
-            await far.say(sound(1200))
-        else:
+        if does == "key":
             far.press("5")
+        else:
+            lab.room.stt.said = "stop" if does == "stop" else "wait please stop that now"
+            await far.say(sound(1200))
         reply = await lab.events.next(ev.AssistantTurn, 2)
         await lab.hook(K.ENDED, "in-1")
         far.hang_up()
