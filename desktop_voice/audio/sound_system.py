@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cache
@@ -19,18 +20,33 @@ import numpy as np
 from desktop_voice.audio.devices import Direction
 from desktop_voice.audio.frames import Pcm
 
-_PERIOD_MS = 20
+_CAPTURE_PERIOD_MS = 20
+# With PulseAudio this is the whole buffer, and Python's threads may come 10 ms late.
+_PLAYBACK_PERIOD_MS = 40
 _PERIODS = 3
 _APP_NAME = "Desktop Voice"
-# Never the last resort that miniaudio has by itself, a device that only pretends.
-_BACKENDS = {
-    "win32": [miniaudio.Backend.WASAPI, miniaudio.Backend.DSOUND],
-    "darwin": [miniaudio.Backend.COREAUDIO],
-}.get(sys.platform, [miniaudio.Backend.PULSEAUDIO, miniaudio.Backend.ALSA])
-
 _ALSA_CARDS = (b"default", b"sysdefault", b"hw:", b"plughw:", b":")
 
+_PULSEAUDIO = "PulseAudio"
+
 SoundError = miniaudio.MiniaudioError
+
+_has_met_pulseaudio = threading.Event()
+
+
+def _backends() -> list[miniaudio.Backend]:
+    """Return what to try; never miniaudio's own last resort, a device that only pretends.
+
+    Once there was a PulseAudio (or PipeWire), its cards are left to it: while it is away for a
+    moment they could be had through ALSA, and it would not get them back.
+    """
+    if sys.platform == "win32":
+        return [miniaudio.Backend.WASAPI, miniaudio.Backend.DSOUND]
+    if sys.platform == "darwin":
+        return [miniaudio.Backend.COREAUDIO]
+    if _has_met_pulseaudio.is_set():
+        return [miniaudio.Backend.PULSEAUDIO]
+    return [miniaudio.Backend.PULSEAUDIO, miniaudio.Backend.ALSA]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +69,15 @@ class FoundDevice:
     def is_real(self) -> bool:
         """Whether a person can be heard by it or hear it.
 
-        PulseAudio and PipeWire also list what each speaker plays, as a microphone; ALSA also its
-        plug-ins, one of which plays to nobody.
+        PulseAudio and PipeWire also list what each speaker plays, as a microphone, and where there
+        is no speaker, one that plays to nobody; ALSA also its plug-ins.
         """
         name = self.id.rstrip(b"\0")
         if self.backend == "ALSA":
             return name.startswith(_ALSA_CARDS)
-        return not (self.backend == "PulseAudio" and name.endswith(b".monitor"))
+        return self.backend != _PULSEAUDIO or not (
+            name.endswith(b".monitor") or name == b"auto_null"
+        )
 
 
 class OpenStream(Protocol):
@@ -82,7 +100,9 @@ def find_devices() -> dict[Direction, list[FoundDevice]]:
     """
     _silence_alsa()
     ffi, lib = miniaudio.ffi, miniaudio.lib
-    devices = miniaudio.Devices(_BACKENDS)
+    devices = miniaudio.Devices(_backends())
+    if devices.backend == _PULSEAUDIO:
+        _has_met_pulseaudio.set()
     tables = {way: (ffi.new("ma_device_info **"), ffi.new("ma_uint32 *")) for way in _WAYS}
     status = lib.ma_context_get_devices(devices._context, *tables["output"], *tables["input"])
     if status != lib.MA_SUCCESS:
@@ -113,7 +133,7 @@ def open_capture(
     Args:
         device_id: The device; None is the system's default, which is followed when it changes.
         rate_hz: The rate wanted; the sound system converts.
-        on_block: Called with each block, about 20 ms, in the stream's own thread.
+        on_block: Called with each block, 20 ms, in the stream's own thread.
 
     Raises:
         SoundError: The device cannot be opened.
@@ -125,7 +145,7 @@ def open_capture(
             on_block(np.frombuffer(block, dtype=np.int16))
             block = yield b""
 
-    return _start(_Capture, device_id, rate_hz, take())
+    return _start(_Capture, device_id, rate_hz, _CAPTURE_PERIOD_MS, take())
 
 
 def open_playback(device_id: bytes | None, rate_hz: int, fill: Callable[[Pcm], None]) -> OpenStream:
@@ -134,7 +154,7 @@ def open_playback(device_id: bytes | None, rate_hz: int, fill: Callable[[Pcm], N
     Args:
         device_id: The device; None is the system's default, which is followed when it changes.
         rate_hz: The rate wanted; the sound system converts.
-        fill: Called to fill each block, about 20 ms, in the stream's own thread.
+        fill: Called to fill each block, 40 ms, in the stream's own thread.
 
     Raises:
         SoundError: The device cannot be opened.
@@ -147,7 +167,7 @@ def open_playback(device_id: bytes | None, rate_hz: int, fill: Callable[[Pcm], N
             fill(block)
             samples = yield block.tobytes()
 
-    return _start(_Playback, device_id, rate_hz, give())
+    return _start(_Playback, device_id, rate_hz, _PLAYBACK_PERIOD_MS, give())
 
 
 class _GivesContextBack:
@@ -187,6 +207,7 @@ def _start(
     kind: type[_Capture | _Playback],
     device_id: bytes | None,
     rate_hz: int,
+    period_ms: int,
     blocks: Generator[bytes, Any, None],
 ) -> OpenStream:
     _silence_alsa()
@@ -199,10 +220,10 @@ def _start(
         miniaudio.SampleFormat.SIGNED16,
         1,
         rate_hz,
-        _PERIOD_MS,
+        period_ms,
         wanted,
         _PERIODS,
-        _BACKENDS,
+        _backends(),
         app_name=_APP_NAME,
     )
     next(blocks)

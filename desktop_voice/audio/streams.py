@@ -6,6 +6,8 @@ loop; no lock, no log. Opening and closing may block for seconds and belongs in 
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,7 +22,8 @@ from desktop_voice.core.errors import AudioError
 if TYPE_CHECKING:
     from desktop_voice.audio.sound_system import OpenStream
 
-DEAD_AFTER_S = 0.5
+# Windows and macOS move a stream to another default by themselves, with a pause.
+DEAD_AFTER_S = 0.5 if sys.platform == "linux" else 2.0
 _RING_S = 4.0
 _TO_START_S = 1.0
 
@@ -34,6 +37,7 @@ class _Stream:
         self.last_callback_s = time.monotonic()
         self.ring = PcmRing(int(_RING_S * rate_hz))
         self._stream: OpenStream | None = None
+        self._closing = threading.Lock()
 
     @property
     def is_dead(self) -> bool:
@@ -41,8 +45,9 @@ class _Stream:
         return time.monotonic() - self.last_callback_s > DEAD_AFTER_S
 
     def close(self) -> None:
-        """Stop and close the stream; may block, may be called twice."""
-        stream, self._stream = self._stream, None
+        """Stop and close the stream; may block, may be called twice, from any thread."""
+        with self._closing:
+            stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
 

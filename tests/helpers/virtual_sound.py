@@ -165,14 +165,17 @@ class VirtualSound:
             recorder.send_signal(signal.SIGINT)
             recorder.wait(_READY_S)
 
+    def take_microphone_away(self) -> None:
+        """Unplug the microphone: the server moves its streams to what a speaker plays."""
+        self._ask("unload-module", self._microphone_module)
+        self._microphone_module = ""
+
     def kill_microphone(self) -> None:
-        """Unplug the microphone: streams that are open die, opening it fails."""
+        """Break the microphone: streams that are open die, opening it fails."""
         sources = self._table("sources")
         index = next((row[0] for row in sources if row[1] == _MICROPHONE), None)
         streams = [row[0] for row in self._table("source-outputs") if row[1] == index]
-        self._ask("unload-module", self._microphone_module)
-        self._microphone_module = ""
-        # The server has moved them to another source by now, which a real unplugging does not.
+        self.take_microphone_away()
         with socket.socket(socket.AF_UNIX) as control:
             control.connect(str(self._folder / "control"))
             for stream in streams:

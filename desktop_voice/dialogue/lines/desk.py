@@ -21,9 +21,9 @@ from desktop_voice.core import events as ev
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.errors import AudioError, EngineError
 from desktop_voice.core.settings import AudioSettings
-from desktop_voice.dialogue.lines.desk_streams import OUTPUT_HZ, DeskOpener, DeskStreams
+from desktop_voice.dialogue.lines.desk_streams import OUTPUT_HZ, DeskOpener, DeskStreams, Opening
 from desktop_voice.dialogue.lines.progress import Progress
-from desktop_voice.speech.worker import EngineWorker
+from desktop_voice.speech.worker import DaemonWorker
 
 _log = structlog.get_logger()
 
@@ -31,7 +31,8 @@ _CHECK_EVERY_S = 0.1
 _RELAXED_MS = 80
 _REOPEN_EVERY_S = 1.0
 _OPEN_TIMEOUT_S = 8.0
-_LOOK_FOR_CHOSEN_EVERY_S = 15.0
+_LOOK_EVERY_S = 5.0
+_LONGEST_HANG_WAIT_S = 600.0
 # Echo and room need this long to die away after the last sample.
 _ECHO_TAIL_S = 0.3
 
@@ -51,7 +52,7 @@ class DeskLine:
     def __init__(self, settings: AudioSettings, bus: EventBus) -> None:
         self._settings = settings
         self._bus = bus
-        self._worker = EngineWorker("sound")
+        self._worker = DaemonWorker("sound")
         self._opener = DeskOpener()
         self._streams = DeskStreams()
         self._muted = False
@@ -59,7 +60,9 @@ class DeskLine:
         self._reopen_wanted = True
         self._reopen_at_s = 0.0
         self._all_anew = False
-        self._using_fallback = False
+        self._hang_wait_s = _REOPEN_EVERY_S
+        self._look_at_s = 0.0
+        self._looking: asyncio.Task[None] | None = None
         self._told: set[str] = set()
         self._known: list[str] = []
         self._wake = asyncio.Event()
@@ -182,7 +185,7 @@ class DeskLine:
         await self._progress.reached(position)
 
     def clear(self) -> None:
-        """Stop at once: within one block of 20 ms."""
+        """Stop at once: within one block of 40 ms."""
         speaker = self._streams.speaker or self._closing
         if speaker is not None:
             speaker.clear()
@@ -228,6 +231,7 @@ class DeskLine:
         if muted:
             await self._close_microphone()
             return
+        self._opener.try_all_again()
         self._reopen_wanted = True
         self._reopen_at_s = 0.0
         self._wake.set()
@@ -251,6 +255,7 @@ class DeskLine:
     def reopen(self) -> None:
         """Open the devices anew, as after a Retry."""
         self._told.clear()
+        self._opener.try_all_again()
         self._all_anew = True
         self._reopen_wanted = True
         self._reopen_at_s = 0.0
@@ -261,6 +266,8 @@ class DeskLine:
         if self._closed:
             return
         self._closed = True
+        if self._looking is not None:
+            self._looking.cancel()
         self._wake.set()
         self._opened.set()
         self._progress.release()
@@ -280,12 +287,9 @@ class DeskLine:
             self._lost("microphone", streams.microphone.device.name)
         elif streams.speaker is not None and streams.speaker.is_dead:
             self._lost("speaker", streams.speaker.device.name)
-        elif (
-            self._using_fallback
-            and now_s - self._last_output_s > _LOOK_FOR_CHOSEN_EVERY_S
-            and now_s >= self._reopen_at_s
-        ):
-            self._reopen_wanted = True
+        elif now_s >= self._look_at_s and not self._reopen_wanted:
+            self._look_at_s = now_s + _LOOK_EVERY_S
+            self._looking = asyncio.create_task(self._look(streams))
         if self._reopen_wanted and now_s >= self._reopen_at_s:
             await self._open_streams()
 
@@ -296,6 +300,17 @@ class DeskLine:
                 ev.Notice(f"The {word} “{name}” stopped working.", "Looking for one that works.")
             )
         self._reopen_wanted = True
+
+    async def _look(self, streams: DeskStreams) -> None:
+        """Have the streams opened anew if other devices are there, or one is on the wrong one."""
+        looking = self._worker.run(self._opener.differs, streams, self._settings)
+        try:
+            differs = await asyncio.wait_for(looking, _OPEN_TIMEOUT_S)
+        except TimeoutError:
+            # Whoever opens next finds out whether it hangs for good.
+            differs = True
+        if differs and streams is self._streams:
+            self._reopen_wanted = True
 
     async def _open_streams(self) -> None:
         loop = asyncio.get_running_loop()
@@ -314,25 +329,29 @@ class DeskLine:
         def advance() -> None:
             loop.call_soon_threadsafe(self._advance)
 
-        given_up = threading.Event()
-        work = self._worker.run(
-            self._opener.open,
-            old,
-            self._settings,
+        opening = Opening(
+            old=old,
+            settings=self._settings,
             all_anew=all_anew,
             wants_microphone=wants_microphone,
             on_samples=_notify(wake),
             on_played=_notify(advance),
-            given_up=given_up,
+            new=DeskStreams(),
+            problems=[],
         )
+        wait_s = _REOPEN_EVERY_S
         try:
-            streams, problems = await asyncio.wait_for(work, _OPEN_TIMEOUT_S)
+            await asyncio.wait_for(self._worker.run(self._opener.open, opening), _OPEN_TIMEOUT_S)
+            streams, problems = opening.new, opening.problems
+            self._hang_wait_s = _REOPEN_EVERY_S
         except TimeoutError:
             # The call may hang for ever, or come back late with streams that nobody wants.
-            given_up.set()
+            threading.Thread(target=opening.give_up, name="sound-give-up", daemon=True).start()
             self._worker.shut_down()
-            self._worker = EngineWorker("sound")
+            self._worker = DaemonWorker("sound")
             streams, problems = DeskStreams(), [_SOUND_SYSTEM_HANGS]
+            wait_s = self._hang_wait_s
+            self._hang_wait_s = min(2 * wait_s, _LONGEST_HANG_WAIT_S)
         except AudioError as error:
             streams, problems = DeskStreams(), [error]
         except Exception:  # noqa: BLE001 - the sound system may raise anything
@@ -346,10 +365,11 @@ class DeskLine:
             self._played_before += old.speaker.played
         self._streams = streams
         failed = bool(problems) or (streams.microphone is None and wants_microphone)
-        self._reopen_wanted = self._reopen_wanted or failed
-        self._reopen_at_s = self.now() + (
-            _LOOK_FOR_CHOSEN_EVERY_S if self._using_fallback else _REOPEN_EVERY_S
-        )
+        if failed and not self._reopen_wanted:
+            # Whoever wanted something meanwhile does not wait.
+            self._reopen_wanted = True
+            self._reopen_at_s = self.now() + wait_s
+        self._look_at_s = self.now() + _LOOK_EVERY_S
         self._after_open(old, problems)
         if self._muted:
             # Muted while it was being opened.
@@ -369,13 +389,6 @@ class DeskLine:
         self._apply_gain()
         if self._echo is None:
             self._set_up_echo()
-        self._using_fallback = any(
-            stream is not None and stream.device.key != wanted
-            for stream, wanted in (
-                (streams.microphone, self._settings.microphone),
-                (streams.speaker, self._settings.speaker),
-            )
-        )
         self._tell(problems)
         self._advance()
         self._opened.set()

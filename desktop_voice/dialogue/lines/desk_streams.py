@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from desktop_voice.core.settings import AudioSettings
 
 OUTPUT_HZ = 24_000
 _FIRST_WAIT_S = 1.0
-_LONGEST_WAIT_S = 600.0
+# With PulseAudio every failure costs the sound server one of its 64 connections, until we end.
+_LONGEST_WAIT_S = 600.0 if sys.platform == "linux" else 10.0
 
 _S = TypeVar("_S", MicrophoneStream, SpeakerStream)
 
@@ -30,7 +31,7 @@ class DeskStreams:
     outputs: tuple[Device, ...] = ()
 
     def close(self) -> None:
-        """Close both; may be called twice."""
+        """Close both; may be called twice, from any thread."""
         for stream in (self.microphone, self.speaker):
             if stream is not None:
                 stream.close()
@@ -47,85 +48,131 @@ class _Refusal:
     until_s: float
 
 
+@dataclass(slots=True)
+class Opening:
+    """One look at the devices: what was open, what is to be opened, and what came of it.
+
+    Attributes:
+        old: What was open; what is not used any more is closed.
+        settings: The devices that were chosen.
+        all_anew: Keep nothing.
+        wants_microphone: False while the user has muted it.
+        on_samples: As :class:`MicrophoneStream`.
+        on_played: As :class:`SpeakerStream`.
+        new: What is open now.
+        problems: Why something is not.
+    """
+
+    old: DeskStreams
+    settings: AudioSettings
+    all_anew: bool
+    wants_microphone: bool
+    on_samples: Callable[[], None]
+    on_played: Callable[[], None]
+    new: DeskStreams
+    problems: list[AudioError]
+    _is_given_up: bool = False
+
+    def give_up(self) -> None:
+        """Close everything, also what a call that hangs may still open; any thread, may block."""
+        self._is_given_up = True
+        self.close_all()
+
+    def close_all(self) -> None:
+        """Close what was open and what is."""
+        self.old.close()
+        self.new.close()
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nobody takes the result any more."""
+        return self._is_given_up
+
+
 class DeskOpener:
     """Opens the devices that are wanted, and remembers which could not be opened.
 
-    Such a one is tried again when the devices change, and else ever more rarely: with PulseAudio
-    every failure costs the sound server one of its 64 connections, until the app ends.
+    Such a one is tried again when the devices change, and else ever more rarely.
     """
 
     def __init__(self) -> None:
         self._refusals: dict[Direction, _Refusal] = {}
 
-    def open(
-        self,
-        old: DeskStreams,
-        settings: AudioSettings,
-        *,
-        all_anew: bool,
-        wants_microphone: bool,
-        on_samples: Callable[[], None],
-        on_played: Callable[[], None],
-        given_up: threading.Event,
-    ) -> tuple[DeskStreams, list[AudioError]]:
+    def try_all_again(self) -> None:
+        """Forget what could not be opened; from any thread."""
+        self._refusals.clear()
+
+    def open(self, opening: Opening) -> None:
         """Look which devices there are, and open both directions; in one thread at a time.
 
         What works on the right device stays open: a search for the microphone must not be heard.
-
-        Args:
-            old: What was open; what is not used any more is closed.
-            settings: The devices that were chosen.
-            all_anew: Keep nothing, and try everything again.
-            wants_microphone: False while the user has muted it.
-            on_samples: As :class:`MicrophoneStream`.
-            on_played: As :class:`SpeakerStream`.
-            given_up: Once it is set nobody takes the result, and all is closed again.
         """
-        if all_anew:
-            self._refusals.clear()
+        is_done = False
+        try:
+            self._open(opening)
+            is_done = not opening.is_given_up
+        finally:
+            if not is_done:
+                opening.close_all()
+
+    def differs(self, streams: DeskStreams, settings: AudioSettings) -> bool:
+        """Return whether there are other devices by now, or a stream is not on the right one.
+
+        PulseAudio moves a stream whose microphone is pulled out to what the speaker plays, and
+        never says so.
+        """
         listed = list_devices()
-        streams = DeskStreams(inputs=listed["input"], outputs=listed["output"])
-        problems: list[AudioError] = []
+        if (streams.inputs, streams.outputs) != (listed["input"], listed["output"]):
+            return True
+        speaker, microphone = streams.speaker, streams.microphone
+        try:
+            return (
+                speaker is not None and speaker.device != find_device("output", settings.speaker)
+            ) or (
+                microphone is not None
+                and microphone.device != find_device("input", settings.microphone)
+            )
+        except AudioError:
+            return True
+
+    def _open(self, opening: Opening) -> None:
+        old, new, settings = opening.old, opening.new, opening.settings
+        listed = list_devices()
+        new.inputs, new.outputs = listed["input"], listed["output"]
 
         def opened(
             stream: _S | None, direction: Direction, chosen: str, start: Callable[[Device], _S]
         ) -> _S | None:
+            if opening.is_given_up:
+                return None
             try:
                 device = find_device(direction, chosen)
                 if stream is not None:
-                    if stream.device == device and not stream.is_dead and not all_anew:
+                    if stream.device == device and not stream.is_dead and not opening.all_anew:
                         return stream
                     stream.close()
                 return self._start(direction, device, listed[direction], start)
             except AudioError as error:
-                problems.append(error)
+                opening.problems.append(error)
                 if stream is not None:
                     stream.close()
                 return None
 
-        is_done = False
-        try:
-            streams.speaker = opened(
-                old.speaker,
-                "output",
-                settings.speaker,
-                lambda device: SpeakerStream(device, OUTPUT_HZ, on_played),
+        new.speaker = opened(
+            old.speaker,
+            "output",
+            settings.speaker,
+            lambda device: SpeakerStream(device, OUTPUT_HZ, opening.on_played),
+        )
+        if opening.wants_microphone:
+            new.microphone = opened(
+                old.microphone,
+                "input",
+                settings.microphone,
+                lambda device: MicrophoneStream(device, opening.on_samples),
             )
-            if wants_microphone:
-                streams.microphone = opened(
-                    old.microphone,
-                    "input",
-                    settings.microphone,
-                    lambda device: MicrophoneStream(device, on_samples),
-                )
-            elif old.microphone is not None:
-                old.microphone.close()
-            is_done = not given_up.is_set()
-        finally:
-            if not is_done:
-                old.close()
-                streams.close()
-        return streams, problems
+        elif old.microphone is not None:
+            old.microphone.close()
 
     def _start(
         self,
@@ -138,13 +185,20 @@ class DeskOpener:
         if last is not None and (last.device, last.present) != (device, present):
             last = None
         if last is not None and time.monotonic() < last.until_s:
-            raise last.error
+            raise _told_again(last.error)
         try:
             stream = start(device)
         except AudioError as error:
             wait_s = _FIRST_WAIT_S if last is None else min(2 * last.wait_s, _LONGEST_WAIT_S)
             until_s = time.monotonic() + wait_s
-            self._refusals[direction] = _Refusal(device, present, error, wait_s, until_s)
+            self._refusals[direction] = _Refusal(
+                device, present, _told_again(error), wait_s, until_s
+            )
             raise
         self._refusals.pop(direction, None)
         return stream
+
+
+def _told_again(error: AudioError) -> AudioError:
+    """Return a copy that holds no traceback: one that is raised every second would grow."""
+    return AudioError(error.code, error.what, error.do, retryable=error.retryable)

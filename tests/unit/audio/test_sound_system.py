@@ -10,6 +10,7 @@ import pytest
 
 from desktop_voice.audio import sound_system
 from desktop_voice.audio.sound_system import FoundDevice, SoundError
+from tests.helpers.virtual_sound import virtual_sound_or_skip
 
 _OPEN_A_NONSENSE_DEVICE = """
 import ctypes
@@ -42,6 +43,7 @@ def test_the_terminal_is_spared_what_alsa_mutters(silenced: bool) -> None:
     [
         ("PulseAudio", b"alsa_input.usb-Headset.mono", True),
         ("PulseAudio", b"alsa_output.pci-0000.analog-stereo.monitor", False),
+        ("PulseAudio", b"auto_null", False),
         ("ALSA", b"default", True),
         ("ALSA", b":0,0", True),
         ("ALSA", b"hw:CARD=Headset,DEV=0", True),
@@ -69,3 +71,14 @@ def test_without_a_sound_server_no_plug_in_of_alsa_is_taken_for_a_device(
         return
     for devices in found.values():
         assert all(b":" in device.id or b"default" in device.id for device in devices)
+
+
+@pytest.mark.sound
+def test_the_cards_of_a_sound_server_that_is_away_for_a_moment_are_left_to_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with virtual_sound_or_skip() as sound, sound.active():
+        assert sound_system.find_devices()["output"]
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/nobody-listens-here")
+    with pytest.raises(SoundError):
+        sound_system.find_devices()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from desktop_voice.speech.worker import EngineWorker
+from desktop_voice.speech.worker import DaemonWorker, EngineWorker
 
 
 class Letters:
@@ -190,3 +192,29 @@ async def test_a_long_synthesis_does_not_hold_up_another_engine(worker: EngineWo
         assert await speaking
     finally:
         recogniser.shut_down()
+
+
+async def test_a_daemon_worker_returns_what_the_call_returns_and_raises_what_it_raises() -> None:
+    worker = DaemonWorker("sound")
+    assert await worker.run(sum, (1, 2)) == 3
+    with pytest.raises(ZeroDivisionError):
+        await worker.run(divmod, 1, 0)
+    worker.shut_down()
+
+
+def test_a_call_that_hangs_in_a_daemon_worker_does_not_keep_the_app() -> None:
+    script = """
+import asyncio, threading
+from desktop_voice.speech.worker import DaemonWorker
+async def main():
+    worker = DaemonWorker("sound")
+    try:
+        await asyncio.wait_for(worker.run(threading.Event().wait), 0.05)
+    except TimeoutError:
+        print("given up")
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "given up\n"

@@ -16,7 +16,7 @@ from desktop_voice.core.bus import EventBus
 from desktop_voice.core.settings import AudioSettings
 from desktop_voice.dialogue.lines import desk as desk_module
 from desktop_voice.dialogue.lines.desk import DeskLine
-from desktop_voice.dialogue.lines.desk_streams import DeskStreams
+from desktop_voice.dialogue.lines.desk_streams import DeskStreams, Opening
 
 
 class SlowMicrophone:
@@ -74,26 +74,27 @@ class SlowCard:
     microphones: list[SlowMicrophone] = field(default_factory=list)
     wanted: list[str] = field(default_factory=list)
     speakers: list[SlowSpeaker] = field(default_factory=list)
+    is_moved: bool = False
 
-    def open(
-        self,
-        old: DeskStreams,
-        settings: AudioSettings,
-        *,
-        wants_microphone: bool,
-        **_options: object,
-    ) -> tuple[DeskStreams, list[object]]:
-        old.close()
+    def open(self, opening: Opening) -> None:
+        opening.old.close()
         self.is_opening.set()
         self.go_on.acquire()
-        streams = DeskStreams()
+        streams = opening.new
         self.speakers.append(SlowSpeaker())
         streams.speaker = self.speakers[-1]  # type: ignore[assignment]
-        if wants_microphone:
-            self.wanted.append(settings.microphone)
+        if opening.wants_microphone:
+            self.wanted.append(opening.settings.microphone)
             self.microphones.append(SlowMicrophone())
             streams.microphone = self.microphones[-1]  # type: ignore[assignment]
-        return streams, []
+        if opening.is_given_up:
+            opening.close_all()
+
+    def try_all_again(self) -> None:
+        pass
+
+    def differs(self, _streams: DeskStreams, _settings: AudioSettings) -> bool:
+        return self.is_moved
 
     @property
     def open_microphones(self) -> int:
@@ -208,3 +209,34 @@ async def test_nothing_that_was_stopped_is_heard_from_the_devices_that_come(
         await until(lambda: line.has_microphone)
         assert len(card.speakers[1].ring) == 0
         assert line.played_samples == line.queued_samples
+
+
+async def test_a_stream_that_the_system_moved_elsewhere_is_opened_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(desk_module, "_LOOK_EVERY_S", 0.0)
+    async with opening(monkeypatch) as (line, card):
+        card.go_on.release()
+        await until(lambda: line.has_microphone)
+        card.is_moved = True
+        await card.until_opening()
+        card.is_moved = False
+        card.go_on.release()
+        await until(lambda: line.has_microphone)
+        assert len(card.microphones) == 2
+
+
+async def test_devices_that_hang_are_given_up_told_and_tried_again_ever_more_rarely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(desk_module, "_OPEN_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(desk_module, "_REOPEN_EVERY_S", 0.05)
+    async with opening(monkeypatch) as (line, card):
+        # The first opening hangs; the next two, too.
+        await card.until_opening()
+        await card.until_opening()
+        # By now all three go on, late: what they open nobody wants.
+        monkeypatch.setattr(desk_module, "_OPEN_TIMEOUT_S", 20.0)
+        card.go_on.release(4)
+        await until(lambda: line.has_microphone)
+        await until(lambda: card.open_microphones == 1)

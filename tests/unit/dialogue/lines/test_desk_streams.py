@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import gc
 from collections.abc import Iterator
-from types import SimpleNamespace
+from types import SimpleNamespace, TracebackType
 
 import pytest
 
@@ -13,7 +13,7 @@ from desktop_voice.audio.sound_system import FoundDevice
 from desktop_voice.core.errors import AudioError
 from desktop_voice.core.settings import AudioSettings
 from desktop_voice.dialogue.lines import desk_streams
-from desktop_voice.dialogue.lines.desk_streams import DeskOpener, DeskStreams
+from desktop_voice.dialogue.lines.desk_streams import DeskOpener, DeskStreams, Opening
 from tests.helpers.virtual_sound import VirtualSound, virtual_sound_or_skip
 
 
@@ -27,26 +27,33 @@ class Desk:
     """Opens again and again, as the desk line does."""
 
     def __init__(self) -> None:
-        self._opener = DeskOpener()
+        self.opener = DeskOpener()
         self.streams = DeskStreams()
 
     def look(
         self, *, all_anew: bool = False, wants_microphone: bool = True, is_given_up: bool = False
     ) -> list[str]:
         """Open what there is; return the codes of what could not be."""
-        given_up = threading.Event()
-        if is_given_up:
-            given_up.set()
-        self.streams, problems = self._opener.open(
-            self.streams,
-            AudioSettings(),
+        opening = Opening(
+            old=self.streams,
+            settings=AudioSettings(),
             all_anew=all_anew,
             wants_microphone=wants_microphone,
             on_samples=lambda: None,
             on_played=lambda: None,
-            given_up=given_up,
+            new=DeskStreams(),
+            problems=[],
         )
-        return [problem.code for problem in problems]
+        if is_given_up:
+            opening.give_up()
+        self.opener.open(opening)
+        self.streams = opening.new
+        return [problem.code for problem in opening.problems]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the devices must be opened again."""
+        return self.opener.differs(self.streams, AudioSettings())
 
 
 @pytest.fixture
@@ -97,10 +104,31 @@ def test_a_microphone_that_is_not_wanted_is_closed(desk: Desk) -> None:
 @pytest.mark.sound
 @pytest.mark.usefixtures("sound")
 def test_what_nobody_waits_for_any_more_is_closed_again(desk: Desk) -> None:
+    desk.look()
+    before = desk.streams
     desk.look(is_given_up=True)
-    for stream in (desk.streams.speaker, desk.streams.microphone):
+    for stream in (before.speaker, before.microphone):
         assert stream is not None
         assert stream._stream is None
+    assert desk.streams.speaker is None
+    assert desk.streams.microphone is None
+
+
+@pytest.mark.sound
+def test_a_microphone_that_became_what_the_speaker_plays_is_noticed(
+    sound: VirtualSound, desk: Desk
+) -> None:
+    desk.look()
+    assert not desk.differs
+    # The server moves the open stream to the monitor of a speaker, and it goes on.
+    sound.take_microphone_away()
+    assert desk.differs
+    assert desk.look() == ["AUDIO-02"]
+    assert desk.streams.microphone is None
+    assert not desk.differs
+    sound.restore_microphone()
+    assert desk.differs
+    assert desk.look() == []
 
 
 @pytest.mark.sound
@@ -154,6 +182,21 @@ def test_a_device_that_cannot_be_opened_is_tried_ever_more_rarely(
     assert 10 < broken.attempts < 20
 
 
+def test_a_device_that_cannot_be_opened_costs_no_memory(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk
+) -> None:
+    broken = Broken(monkeypatch)
+
+    def look(seconds: int) -> int:
+        for _ in range(seconds):
+            broken.now_s += 1.0
+            desk.look()
+        gc.collect()
+        return sum(isinstance(each, TracebackType) for each in gc.get_objects())
+
+    assert look(1000) <= look(100) + 10
+
+
 def test_a_device_that_cannot_be_opened_is_tried_at_once_when_the_devices_change_or_the_user_asks(
     monkeypatch: pytest.MonkeyPatch, desk: Desk
 ) -> None:
@@ -165,5 +208,6 @@ def test_a_device_that_cannot_be_opened_is_tried_at_once_when_the_devices_change
     for _ in range(3):
         desk.look()
     assert broken.attempts == 2
-    desk.look(all_anew=True)
+    desk.opener.try_all_again()
+    desk.look()
     assert broken.attempts == 3
