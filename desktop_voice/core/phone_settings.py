@@ -249,7 +249,8 @@ class CallLimitSettings(Section):
         ge=10,
         le=14_400,
         title="Call length",
-        description="The call ends here unless you extend it; it is announced 30 s before.",
+        description="The call ends here unless you extend it; it is announced 30 s before. Left at "
+        "300 s, it is “Longest call” where you change that one.",
         json_schema_extra={"unit": "s"},
     )
     max_call_duration_s: int = Field(
@@ -313,6 +314,19 @@ class CallLimitSettings(Section):
         max_length=50,
         json_schema_extra={"widget": "regions"},
     )
+
+    @property
+    def soft_limit_s(self) -> int:
+        """Seconds after which a call ends unless extended: of the two limits the one that was set.
+
+        A settings file may name every setting, so one that has its default counts as not set.
+        """
+        fields = type(self).model_fields
+        is_set = self.max_duration_s != fields["max_duration_s"].default
+        is_longest_set = self.max_call_duration_s != fields["max_call_duration_s"].default
+        if is_longest_set and not is_set:
+            return self.max_call_duration_s
+        return min(self.max_duration_s, self.max_call_duration_s)
 
     @field_validator("other_regions")
     @classmethod

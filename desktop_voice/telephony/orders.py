@@ -106,7 +106,7 @@ class Orders:
             pipeline=self.pipeline,
             message=message.strip() or phone.greeting,
             disclosure=phone.disclosure_text if phone.disclosure else "",
-            soft_limit_s=min(limits.max_duration_s, limits.max_call_duration_s),
+            soft_limit_s=limits.soft_limit_s,
             hard_limit_s=limits.max_call_duration_s,
             origin=origin,
             at_night=at_night,

@@ -21,7 +21,13 @@ from desktop_voice.core.numbers import strict_e164
 from desktop_voice.core.settings import Settings
 from desktop_voice.storage.calls import CallStore
 from desktop_voice.telephony.carriers.carrier import CarrierEvent
-from desktop_voice.telephony.inbound_policy import Admission, AskPairing, Refuse, admit
+from desktop_voice.telephony.inbound_policy import (
+    Admission,
+    AskPairing,
+    Refuse,
+    admit,
+    caller_number,
+)
 from desktop_voice.telephony.live_call import LiveCall
 from desktop_voice.telephony.phrases import opening
 from desktop_voice.telephony.steps import Reject, Step
@@ -67,13 +73,13 @@ def incoming_call(
         direction=Direction.INBOUND,
         mode=settings.inbound.mode,
         pipeline=PipelineKind.GATHER if isinstance(verdict, AskPairing) else pipeline,
-        number=strict_e164(event.from_number) or "",
+        number=caller_number(event.from_number, settings.inbound),
         own_number=strict_e164(event.to_number) or phone.number,
         created_at=datetime.now(UTC),
         state=CallState.RINGING,
         carrier_ref=event.carrier_ref,
         message=opening(phone.disclosure_text if phone.disclosure else "", phone.greeting),
-        soft_limit_s=min(limits.max_duration_s, limits.max_call_duration_s),
+        soft_limit_s=limits.soft_limit_s,
         hard_limit_s=limits.max_call_duration_s,
     )
 

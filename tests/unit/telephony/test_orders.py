@@ -75,10 +75,22 @@ async def test_a_conversation_without_a_message_begins_with_the_greeting(tmp_pat
     assert await refusal(make(tmp_path, message=" ")) == "PHONE-05"
 
 
-async def test_a_long_call_is_no_longer_than_the_longest(tmp_path: Path) -> None:
-    limits = {"max_duration_s": 900, "max_call_duration_s": 600}
+@pytest.mark.parametrize(
+    ("limits", "soft_s", "hard_s"),
+    [
+        ({"max_duration_s": 900, "max_call_duration_s": 600}, 600, 600),
+        ({"max_duration_s": 900}, 900, 3600),
+        # Whoever chose only the longest call chose how long a call is.
+        ({"max_call_duration_s": 1800}, 1800, 1800),
+        ({"max_call_duration_s": 120}, 120, 120),
+        ({"max_duration_s": 301, "max_call_duration_s": 1800}, 301, 1800),
+    ],
+)
+async def test_a_call_lasts_as_long_as_the_limits_that_were_set(
+    tmp_path: Path, limits: dict[str, int], soft_s: int, hard_s: int
+) -> None:
     order = await make(tmp_path, limits=limits)
-    assert (order.soft_limit_s, order.hard_limit_s) == (600, 600)
+    assert (order.soft_limit_s, order.hard_limit_s) == (soft_s, hard_s)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,11 @@ def test_the_first_sentence_says_what_speaks() -> None:
     )
     assert call.message == "Hello, this is an AI assistant. Hi."
     assert (call.soft_limit_s, call.hard_limit_s) == (900, 3600)
+    chosen = settings(limits={"max_call_duration_s": 1800})
+    call = incoming_call(
+        ring(), CarrierName.TWILIO, chosen, Admit(Trust.KNOWN), PipelineKind.GATHER
+    )
+    assert (call.soft_limit_s, call.hard_limit_s) == (1800, 1800)
     bare = settings(phone={"greeting": "Hi.", "disclosure": False})
     call = incoming_call(ring(), CarrierName.TWILIO, bare, Admit(Trust.KNOWN), PipelineKind.GATHER)
     assert call.message == "Hi."
