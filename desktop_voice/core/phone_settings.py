@@ -220,7 +220,7 @@ class InboundSettings(Section):
         InboundPolicy.DISABLED,
         title="Who may call in",
         description="“pairing” asks unknown callers for a code that this window shows; “open” lets "
-        "anybody talk to the assistant.",
+        "anybody talk to the assistant whose number can be told; withheld ones are always refused.",
     )
     mode: CallMode = Field(
         CallMode.CONVERSATION,

@@ -14,6 +14,9 @@ from desktop_voice.core.numbers import strict_e164
 from desktop_voice.core.phone_settings import InboundPolicy, InboundSettings
 
 _CREDIBLE = frozenset({"", "A", "B", "C"})
+_KEYS_OF_WORDS = frozenset({"+266696687", "+7378742883", "+2562533", "+8656696", "+86282452253"})
+"""What carriers send in place of a withheld number: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and
+UNAVAILABLE on a telephone's keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,17 @@ class AskPairing:
 Admission = Admit | Refuse | AskPairing
 
 
+def caller_number(event_from: str, settings: InboundSettings) -> str:
+    """Return the caller's number if it is one, else an empty string.
+
+    It is one if it is valid, or listed by the user exactly as it came: the tables of valid numbers
+    do not hold all there are.
+    """
+    if event_from in settings.allow_from and event_from not in _KEYS_OF_WORDS:
+        return event_from
+    return strict_e164(event_from) or ""
+
+
 def admit(
     event_from: str, attestation: str, settings: InboundSettings, is_paired: bool
 ) -> Admission:
@@ -53,7 +67,7 @@ def admit(
     policy = settings.policy
     if policy is InboundPolicy.DISABLED:
         return Refuse(EndReason.INBOUND_DISABLED)
-    if strict_e164(event_from) is None or attestation not in _CREDIBLE:
+    if not caller_number(event_from, settings) or attestation not in _CREDIBLE:
         return Refuse(EndReason.CALLER_WITHHELD)
     is_listed = event_from in settings.allow_from
     if policy is InboundPolicy.ALLOWLIST:

@@ -37,7 +37,7 @@ IDLE_S = 900.0
 """A set-up that nobody has gone on with for so long is over."""
 
 BAD_NUMBER = (
-    "That is no phone number I can use. Say or type it with its country, like +15559876543."
+    "That is no phone number I can use. Say or type it with its country, like +14155550123."
 )
 UNDONE = "Okay, nothing is changed."
 NOT_KEPT = "I hid a key in what you wrote; the phone is not ready yet, so it was not kept."

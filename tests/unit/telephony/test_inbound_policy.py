@@ -18,11 +18,14 @@ from desktop_voice.telephony.inbound_policy import (
     Refuse,
     Trust,
     admit,
+    caller_number,
 )
 
 ANN, BEN, PAT = "+14155550123", "+442071838750", "+4930123456"
 """On the list; on the list; paired."""
 LISTED = [ANN, BEN]
+UNKNOWN_TO_TABLES = "+15559876543"
+"""In E.164, but no table of valid numbers holds it."""
 STRANGERS = [
     # Twins: a listed number with something more, less or else.
     *("+14155550124", "+14155550132", "+14155551123", "+15155550123"),
@@ -81,7 +84,7 @@ def reference(
         is_valid = phonenumbers.is_valid_number(phonenumbers.parse(f"+{int(digits)}"))
     except phonenumbers.NumberParseException:
         is_valid = False
-    if not is_valid:
+    if not is_valid and number not in [entry for entry in listed if entry not in WITHHELD]:
         return Refuse(EndReason.CALLER_WITHHELD)
     known = any(number == entry for entry in listed) or (is_paired and policy != "allowlist")
     strangers: dict[str, Admission] = {
@@ -135,8 +138,27 @@ def test_nobody_calls_in_before_the_user_chose() -> None:
     )
 
 
+@pytest.mark.parametrize("policy", [*InboundPolicy][1:])
+def test_a_listed_number_is_let_in_though_no_table_holds_it(policy: InboundPolicy) -> None:
+    chosen = InboundSettings(policy=policy, allow_from=[UNKNOWN_TO_TABLES])
+    assert admit(UNKNOWN_TO_TABLES, "", chosen, False) == Admit(Trust.KNOWN)
+    assert caller_number(UNKNOWN_TO_TABLES, chosen) == UNKNOWN_TO_TABLES
+    withheld = Refuse(EndReason.CALLER_WITHHELD)
+    assert admit(UNKNOWN_TO_TABLES, "D", chosen, False) == withheld
+    for other in ("+15559876544", "15559876543", " +15559876543", "+15559876543\n"):
+        assert admit(other, "", chosen, False) == withheld
+    assert admit(UNKNOWN_TO_TABLES, "", inbound(policy), False) == withheld
+
+
+def test_a_withheld_number_gets_nobody_in_though_it_is_listed() -> None:
+    anonymous = "+266696687"
+    chosen = InboundSettings(policy=InboundPolicy.ALLOWLIST, allow_from=[anonymous])
+    assert admit(anonymous, "", chosen, False) == Refuse(EndReason.CALLER_WITHHELD)
+    assert not caller_number(anonymous, chosen)
+
+
 NUMBERS = st.one_of(
-    st.sampled_from(CALLERS),
+    st.sampled_from([*CALLERS, UNKNOWN_TO_TABLES]),
     st.from_regex(r"\A\+1[2-9][0-9]{9}\Z"),
     st.from_regex(r"\A\+[0-9]{6,17}\Z"),
     st.builds(
@@ -154,7 +176,9 @@ NUMBERS = st.one_of(
     number=NUMBERS,
     attestation=st.sampled_from(ATTESTATIONS),
     policy=st.sampled_from(InboundPolicy),
-    listed=st.lists(st.sampled_from([*LISTED, PAT, "+12125550123"]), max_size=4),
+    listed=st.lists(
+        st.sampled_from([*LISTED, PAT, "+12125550123", UNKNOWN_TO_TABLES, "+266696687"]), max_size=4
+    ),
     is_paired=st.booleans(),
 )
 @example(ANN + "\n", "", InboundPolicy.OPEN, [ANN], True)

@@ -91,6 +91,19 @@ def test_what_is_no_number_is_stored_as_withheld(number: str) -> None:
     assert call.mode is CallMode.NOTIFY
 
 
+def test_a_listed_number_is_stored_though_no_table_holds_it() -> None:
+    listed = settings(inbound={"policy": "allowlist", "allow_from": ["+15559876543"]})
+    for chosen, number in ((listed, "+15559876543"), (Settings(), "")):
+        call = incoming_call(
+            ring("+15559876543"),
+            CarrierName.PLIVO,
+            chosen,
+            Admit(Trust.KNOWN),
+            PipelineKind.GATHER,
+        )
+        assert call.number == number
+
+
 def test_the_first_sentence_says_what_speaks() -> None:
     chosen = settings(phone={"greeting": "Hi."}, limits={"max_duration_s": 900})
     call = incoming_call(
