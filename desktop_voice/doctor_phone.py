@@ -13,7 +13,7 @@ from desktop_voice.core.errors import CommandError, DesktopVoiceError, PhoneErro
 from desktop_voice.core.phone_settings import CarrierChoice, TunnelChoice
 from desktop_voice.core.reach import Hop, HopReport, HopState
 from desktop_voice.core.settings import Settings
-from desktop_voice.reach.examination import Examination
+from desktop_voice.reach.examination import Examination, admits_others
 from desktop_voice.reach.ground import Ground
 from desktop_voice.reach.keeper import NumberKeeper
 from desktop_voice.reach.memory import WebhookMemory
@@ -80,6 +80,9 @@ def _from_the_app(client: LocalApiClient) -> Iterator[Check]:
 
 
 def _without_the_app(paths: AppPaths, settings: Settings) -> Iterator[Check]:
+    if settings.server.admits_others:
+        error = admits_others(settings.server.bind)
+        yield Check(_name(Hop.LISTENER), "warn", error.what, error.do)
     vault = VaultService(paths.vault_file)
     try:
         world = outside(vault.key, os.environ)

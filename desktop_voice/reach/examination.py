@@ -151,15 +151,22 @@ class Examination:
 
     async def _way_in(self) -> str:
         self._begin(Hop.LISTENER)
-        wanted = self._ground.settings().server.port
+        wanted = self._ground.settings().server
         try:
             port = await self._ground.listen()
         except PhoneError as error:
             self._fail(Hop.LISTENER, error, Fix.CHECK_AGAIN)
             self._skip(Hop.TUNNEL, *_WAY)
             return ""
-        note = "" if port == wanted else f" Port {wanted} is taken, or counts from the next start."
-        self._good(Hop.LISTENER, f"The server listens on port {port}.{note}")
+        text = f"The server listens on port {port}."
+        if port != wanted.port:
+            text += f" Port {wanted.port} is taken, or counts from the next start."
+        if wanted.admits_others:
+            open_to = admits_others(wanted.bind)
+            text += f" {open_to.what}"
+            self._report(HopReport(Hop.LISTENER, HopState.WARNING, text, open_to.code, open_to.do))
+        else:
+            self._good(Hop.LISTENER, text)
         self._begin(Hop.TUNNEL)
         began_s = time.monotonic()
         try:
@@ -281,6 +288,16 @@ def fix_of_tunnel(error: PhoneError) -> Fix:
     if error.code == "TUNNEL-07" and "http2" in error.do:
         return Fix.USE_HTTP2
     return _TUNNEL_FIXES.get(error.code, Fix.RESTART_TUNNEL)
+
+
+def admits_others(address: str) -> PhoneError:
+    """Return the warning of a server whose ``address`` is not loopback's."""
+    return PhoneError(
+        "REACH-29",
+        f"At {address} other machines of the network reach the server for the carrier, too.",
+        "Set Settings > Server > Address to 127.0.0.1, unless a proxy on another machine leads "
+        "here; then have the firewall admit that one alone.",
+    )
 
 
 def _clock_off(offset_s: float) -> PhoneError:

@@ -25,6 +25,7 @@ from desktop_voice.reach.ground import Ground, cannot_talk
 from desktop_voice.reach.probe_office import ProbeOffice
 from desktop_voice.reach.service import ReachService
 from desktop_voice.server.callers_api import CallersApi
+from desktop_voice.server.listening import notices
 from desktop_voice.server.local_api import LocalApi
 from desktop_voice.server.outside import Outside
 from desktop_voice.server.phone_status import phone_status
@@ -336,6 +337,9 @@ class PhoneService:
             await self._reach.give_back(settings)
         self._settings = settings
         self.actions.apply(settings)
+        in_use = self._server.started_with if self._server is not None else None
+        for notice in notices(before.server, settings.server, in_use):
+            self._bus.publish(notice)
         if self._server is not None:
             self._server.apply_settings(settings.server)
         if (before.phone.carrier, before.phone.language) != (

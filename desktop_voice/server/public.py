@@ -73,6 +73,8 @@ class PublicServer:
         self._phone = phone
         self._settings = settings
         self._stream_paths = {settings.stream_path}
+        self.started_with = settings
+        """The settings whose port and address are in use."""
         self._clock = clock
         self._bases = PublicBases(clock, lambda: phone.bases)
         self._trusts_tunnel = False

@@ -13,6 +13,7 @@ import pytest
 
 from desktop_voice.core.reach import Hop
 from desktop_voice.rehearsal.process import RehearsalProcess
+from desktop_voice.storage.settings_file import SettingsFile
 from desktop_voice.storage.vault import Vault
 from tests.helpers.set_up_command import CALLER, environment, set_up_command
 from tests.helpers.vault import PASSPHRASE
@@ -76,10 +77,21 @@ async def test_without_the_app_it_asks_the_carrier(tmp_path: Path) -> None:
         found = await _doctor(tmp_path, rehearsal, wrong)
         assert found["phone log in"]["status"] == "fail"
         assert found["phone log in"]["do"]
+        assert "phone server" not in found
+        _listen_everywhere(tmp_path)
+        found = await _doctor(tmp_path, rehearsal, keys)
+        assert found["phone server"]["status"] == "warn"
+        assert "127.0.0.1" in found["phone server"]["do"]
         _lock_keys_up(tmp_path, keys)
         found = await _doctor(tmp_path, rehearsal, {"python_keyring_backend": _NO_KEYRING})
         assert found["phone keys"]["what"] == "The vault is locked, and the keys are in it."
         assert found["phone keys"]["do"]
+
+
+def _listen_everywhere(home: Path) -> None:
+    file = SettingsFile(home / "config" / "settings.toml")
+    everywhere = "0.0.0.0"  # noqa: S104 - nothing listens there
+    file.save(file.current.with_value("server", "bind", everywhere))
 
 
 _NO_KEYRING = "keyring.backends.null.Keyring"

@@ -261,6 +261,18 @@ async def test_another_port_than_the_wished_one_is_told(scene: Scene) -> None:
     )
 
 
+async def test_an_address_that_other_machines_reach_is_a_standing_warning(scene: Scene) -> None:
+    everywhere = "0.0.0.0"  # noqa: S104 - nothing listens there
+    scene.settings = scene.settings.with_value("server", "bind", everywhere)
+    report = (await scene.look(acts=True))[Hop.LISTENER]
+    assert (report.state, report.code) == (HopState.WARNING, "REACH-29")
+    assert report.text == (
+        "The server listens on port 8000. "
+        "At 0.0.0.0 other machines of the network reach the server for the carrier, too."
+    )
+    assert "127.0.0.1" in report.do
+
+
 async def test_every_hop_is_told_to_be_under_way_before_it_is_done(scene: Scene) -> None:
     await scene.look(acts=True)
     for hop in (Hop.LOGIN, Hop.TUNNEL, Hop.ROUND_TRIP, Hop.NUMBER_WEBHOOK):

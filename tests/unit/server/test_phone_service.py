@@ -293,6 +293,21 @@ async def test_what_is_used_already_disturbs_nothing(tmp_path: Path) -> None:
         assert len(phone.events.all) == told
 
 
+async def test_another_port_and_address_are_told_to_count_from_the_next_start(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, settings(phone=TWILIO)) as phone:
+        notices = phone.events.of
+        change = (("server", "port", 9000), ("server", "bind", "0.0.0.0"))  # noqa: S104 - a wish
+        await phone.service.apply(*change)
+        restart, exposed = notices(ev.Notice)
+        assert "port 9000 of 0.0.0.0 counts from the next start of the app" in restart.what
+        assert "other machines of the network" in exposed.what
+        await phone.service.apply(*change)
+        await phone.service.apply(("phone", "greeting", "Hi."))
+        assert len(notices(ev.Notice)) == 2
+
+
 @pytest.mark.parametrize("other", [None, f"AC{secrets.token_hex(16)}"], ids=["none", "other"])
 async def test_a_number_is_given_back_when_the_keys_of_its_account_go(
     tmp_path: Path, other: str | None
