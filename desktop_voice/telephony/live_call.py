@@ -201,9 +201,10 @@ class LiveCall:
             self._pending = ("", ())
             return steps
         if self._runner is not None:
-            if event.kind is CarrierEventKind.SPOKEN:
-                self._runner.spoken(event.turn)
-            elif event.kind in (CarrierEventKind.SPEECH, CarrierEventKind.DIGITS):
+            if event.kind is CarrierEventKind.SPOKEN and not self._runner.spoken(event.turn):
+                # What was cut by other words ends after these began.
+                return ()
+            if event.kind in (CarrierEventKind.SPEECH, CarrierEventKind.DIGITS):
                 self._runner.stirred()
         if self.session is None or self._is_ending or self.over.is_set():
             return ()

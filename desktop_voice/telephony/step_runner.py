@@ -71,11 +71,13 @@ class StepRunner:
         self._task = None
         self.is_speaking = False
 
-    def spoken(self, turn: str) -> None:
-        """The carrier finished the speech that was given the nonce ``turn``."""
+    def spoken(self, turn: str) -> bool:
+        """The carrier finished the speech of the nonce ``turn``; tell whether it is the present."""
         self._untold = 0
-        if turn == self._turn:
-            self._spoken.set()
+        if turn != self._turn:
+            return False
+        self._spoken.set()
+        return True
 
     def stirred(self) -> None:
         """The far end makes itself heard: the gather is not silent."""

@@ -367,6 +367,24 @@ async def test_a_document_lets_words_cut_only_what_they_may_cut(tmp_path: Path) 
 
 
 @virtual
+async def test_the_end_of_what_was_cut_is_not_taken_for_that_of_the_present_prompt(
+    tmp_path: Path,
+) -> None:
+    async with call_lab(tmp_path, takes_documents=False) as lab:
+        call = await lab.call_out()
+        await lab.hook(K.ANSWERED, call_id=call.id)
+        await lab.until(lambda: len(lab.carrier.performed) == 1)
+        await prompted(lab, "one")
+        cut = lab.carrier.nonce
+        await lab.hook(K.SPEECH, text="two")
+        await lab.until(lambda: len(lab.carrier.performed) == 3)
+        await lab.hook(K.SPOKEN, turn=cut)
+        assert (await lab.said(call.id))[-1] == ("caller", "two")
+        await lab.hook(K.SPOKEN, turn=lab.carrier.nonce)
+        assert (await lab.said(call.id))[-1] == ("assistant", "You said two.")
+
+
+@virtual
 async def test_single_keys_are_collected(tmp_path: Path) -> None:
     async with call_lab(tmp_path, takes_documents=False) as lab:
         call = await lab.call_out()
