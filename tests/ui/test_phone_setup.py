@@ -161,6 +161,30 @@ def test_keys_of_the_environment_need_no_vault(
     assert sid.field.line.hasFocus()
 
 
+def test_a_key_of_the_environment_is_put_into_the_open_vault_by_a_button(
+    qtbot: QtBot, set_up: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", SID)
+    sid, token = set_up.choose()
+    gate = set_up.page.gate
+    assert gate is not None
+    gate.refresh()
+    qtbot.waitUntil(sid.import_button.isVisible)
+    assert not sid.import_button.isEnabled()
+    assert not token.import_button.isVisible()
+    token.field.line.setText(TOKEN)
+    set_up.page.start.click()
+    set_up.make_vault(qtbot)
+    qtbot.waitUntil(sid.import_button.isEnabled)
+    sid.import_button.click()
+    qtbot.waitUntil(lambda: sid.state.text() == "● In the vault")
+    assert not sid.import_button.isVisible()
+    assert sid.field.line.text() == ""
+    vault = Vault(set_up.vault_path, None, SMALL)
+    vault.open(PASSPHRASE)
+    assert vault.entries() == {"twilio_account_sid": SID, "twilio_auth_token": TOKEN}
+
+
 def test_a_key_says_what_it_should_look_like_while_it_is_typed(set_up: SetUp) -> None:
     sid, token = set_up.choose()
     QTest.keyClicks(sid.field.line, "AC12")

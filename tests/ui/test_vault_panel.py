@@ -224,6 +224,30 @@ def test_what_the_environment_has_is_said_with_its_variable(
     assert SECRET not in everything_shown(panel)
 
 
+def test_what_the_environment_has_is_put_into_the_vault_by_a_button(
+    qtbot: QtBot,
+    make_panel: Callable[..., VaultPanel],
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    Vault(path, None, SMALL).create(PASSPHRASE)
+    panel = make_panel()
+    key = row(panel, "openai_api_key")
+    assert key.import_button.isVisible()
+    assert not key.import_button.isEnabled()
+    assert not row(panel).import_button.isVisible()
+    enter(panel, PASSPHRASE)
+    qtbot.waitUntil(key.import_button.isEnabled)
+    key.import_button.click()
+    qtbot.waitUntil(lambda: key.state.text() == "● Set, in the vault")
+    assert not key.import_button.isVisible()
+    assert SECRET not in everything_shown(panel)
+    vault = Vault(path, None, SMALL)
+    vault.open(PASSPHRASE)
+    assert vault.entries() == {"openai_api_key": SECRET}
+
+
 def test_a_wrong_passphrase_says_so_and_the_right_one_opens(
     qtbot: QtBot, make_panel: Callable[..., VaultPanel], path: Path
 ) -> None:

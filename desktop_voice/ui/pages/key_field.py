@@ -16,11 +16,13 @@ from desktop_voice.ui.widgets.secret_field import SecretField
 class KeyField(QWidget):
     """Takes one key; one that is there already may be replaced.
 
-    ``edited`` follows every change of what is typed, ``submitted`` Enter.
+    ``edited`` follows every change of what is typed, ``submitted`` Enter; ``import_wanted`` asks
+    for the value of :attr:`variable` to be put into the vault.
     """
 
     edited = Signal()
     submitted = Signal()
+    import_wanted = Signal()
 
     def __init__(self, guide: KeyGuide) -> None:
         super().__init__()
@@ -37,12 +39,18 @@ class KeyField(QWidget):
         self.replace_button = QPushButton("Replace…")
         self.replace_button.setAccessibleName(f"Replace {guide.title}")
         self.replace_button.clicked.connect(self._replace)
+        self.import_button = QPushButton("Import to vault")
+        self.import_button.setAccessibleName(f"Import to vault {guide.title}")
+        self.import_button.clicked.connect(self.import_wanted)
+        self.import_button.hide()
         head = QHBoxLayout()
+        head.setSpacing(8)
         words = QVBoxLayout()
         words.setSpacing(1)
         words.addWidget(plain_label(guide.title, "label"))
         words.addWidget(self.state)
         head.addLayout(words, 1)
+        head.addWidget(self.import_button)
         head.addWidget(self.replace_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -62,12 +70,19 @@ class KeyField(QWidget):
         """Whether there is a value, in the vault or in the environment."""
         return self._info is not None and bool(self._info.source)
 
+    @property
+    def variable(self) -> str:
+        """The environment variable that stands in for it; empty while that is not known."""
+        return self._info.variable if self._info is not None else ""
+
     def show_status(self, status: VaultStatus) -> None:
         """Show where the value comes from; what is typed stays."""
         self._info = next((i for i in status.secrets if i.name == self.guide.name), None)
         is_hidden = status.exists and not status.is_open
         self.state.setText(self._state_text(is_hidden=is_hidden))
         set_kind(self.state, "set" if self.is_known else "help")
+        self.import_button.setVisible(self._info is not None and self._info.source == "environment")
+        self.import_button.setEnabled(status.is_open)
         self._refresh()
 
     def show_problem(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject
@@ -51,6 +52,11 @@ class KeyKeeper(QObject):
         else:
             self._waiting = None
             self._keep_next(typed, then)
+
+    def take_over(self, field: KeyField) -> None:
+        """Put the value of a field's environment variable into the vault, which is open."""
+        value = os.environ.get(field.variable, "")
+        self._gate.ask(self._vault.set(field.guide.name, value), field.show_problem)
 
     def open_gate(self) -> None:
         """Show the door, with the keyboard at it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
@@ -344,6 +345,9 @@ class PhoneSetupPage(QWidget):
         for keys in self.keys.values():
             for field in keys.fields:
                 field.submitted.connect(self.make_it_work)
+        if self._keeper is not None:
+            for field in self.findChildren(KeyField):
+                field.import_wanted.connect(partial(self._keeper.take_over, field))
         if self.gate is not None:
             self.gate.status_changed.connect(self._on_vault)
         self.number.search_wanted.connect(self._find_numbers)

@@ -17,22 +17,26 @@ _ABBREVIATIONS = {"api": "API", "sid": "SID", "id": "ID", "openai": "OpenAI"}
 class SecretRow(QWidget):
     """Takes a new value, never shows the old one.
 
-    ``entered`` carries the new value.
+    ``entered`` carries the new value; ``import_wanted`` asks for that of :attr:`variable`.
     """
 
     entered = Signal(str)
+    import_wanted = Signal()
     removed = Signal()
     tested = Signal()
 
     def __init__(self, info: SecretInfo) -> None:
         super().__init__()
         self.name = info.name
+        self.variable = info.variable
         title = secret_title(info.name)
         self.state = plain_label("", "help")
         self.result = plain_label("", "hint")
         self.result.hide()
         self.set_button = _button("Set…", title)
         self.set_button.clicked.connect(self.open_editor)
+        self.import_button = _button("Import to vault", title)
+        self.import_button.clicked.connect(self.import_wanted)
         self.test_button = _button("Test key", title)
         self.test_button.clicked.connect(self._test)
         self.remove_button = _button("Remove", title)
@@ -69,6 +73,8 @@ class SecretRow(QWidget):
         set_kind(self.state, "set" if info.source else "help")
         self.set_button.setText("Replace…" if in_vault else "Set…")
         self.set_button.setEnabled(is_open)
+        self.import_button.setVisible(info.source == "environment")
+        self.import_button.setEnabled(is_open)
         self.remove_button.setVisible(in_vault)
         self.test_button.setVisible(can_test and bool(info.source))
         self._ask_removal(is_asked=False)
@@ -141,7 +147,12 @@ class SecretRow(QWidget):
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addLayout(words, 1)
-        for button in (self.test_button, self.set_button, self.remove_button):
+        for button in (
+            self.test_button,
+            self.import_button,
+            self.set_button,
+            self.remove_button,
+        ):
             row.addWidget(button)
         editor = QHBoxLayout(self._editor)
         editor.setContentsMargins(0, 0, 0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -84,6 +85,9 @@ class VaultPanel(QFrame):
     def _add_row(self, row: SecretRow) -> None:
         name = row.name
         row.entered.connect(lambda value: self._change(row, self._vault.set(name, value)))
+        row.import_wanted.connect(
+            lambda: self._change(row, self._vault.set(name, os.environ.get(row.variable, "")))
+        )
         row.removed.connect(lambda: self._change(row, self._vault.remove(name)))
         row.tested.connect(lambda: self._test(row))
         self.rows[name] = row
