@@ -42,11 +42,13 @@ class RepeatLast:
 class Call:
     """Call a person or a number, as it was spoken or typed.
 
-    ``message`` is what shall be told them; empty for a conversation.
+    ``message`` is what shall be told them, in a conversation what it begins with; empty for a
+    conversation that begins with the greeting.
     """
 
     callee: str
     message: str = ""
+    is_conversation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

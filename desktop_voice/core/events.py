@@ -117,11 +117,13 @@ class LatencyMeasured(ConversationEvent):
 class CallRequested(ConversationEvent):
     """The user asked to call somebody: a number or a name, as spoken or typed.
 
-    ``message`` is what shall be told them; empty for a conversation.
+    ``message`` is what shall be told them, in a conversation what it begins with; empty for a
+    conversation that begins with the greeting.
     """
 
     callee: str
     message: str = ""
+    is_conversation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

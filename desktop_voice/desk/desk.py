@@ -364,8 +364,8 @@ class Desk:
                 await self._set_volume(percent)
             case ChangeVolume(delta_percent):
                 await self._set_volume(self._settings.audio.volume_percent + delta_percent)
-            case Call(callee, message):
-                self._bus.publish(ev.CallRequested(self._line.id, callee, message))
+            case Call(callee, message, is_conversation):
+                self._bus.publish(ev.CallRequested(self._line.id, callee, message, is_conversation))
             case HangUpCalls():
                 self._bus.publish(ev.HangUpRequested(self._line.id))
             case _:

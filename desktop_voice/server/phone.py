@@ -310,7 +310,8 @@ class Phone:
         if not any(character.isdigit() for character in event.callee):
             # There are no contacts yet; the reply has asked for the number.
             return
-        mode = CallMode.NOTIFY if event.message else CallMode.CONVERSATION
+        delivers = bool(event.message) and not event.is_conversation
+        mode = CallMode.NOTIFY if delivers else CallMode.CONVERSATION
         self._do(
             lambda phone: phone.actions.request_call(event.callee, mode, event.message, "assistant")
         )

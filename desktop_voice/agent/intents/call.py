@@ -18,6 +18,16 @@ _MESSAGE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _WHOM = r"(?:them|him|her|it|everyone|everybody|people|whoever answers|the person)"
+_ABOUT = r"(?:about|on|over|regarding|concerning)"
+_TALK = re.compile(
+    rf"""[, ]+(?:and|to)\ (?:
+        (?:talk|speak|chat)(?:\ (?:to|with)\ {_WHOM})?(?:\ {_ABOUT}\ (?P<talk>.+))?
+        | (?:have|hold|start)\ (?:an?\ )?(?:conversation|talk|chat|discussion|word)
+          (?:\ with\ {_WHOM})?(?:\ {_ABOUT}\ (?P<conversation>.+))?
+        | discuss\ (?P<discuss>.+)
+    )$""".replace(_WHOM, _WHOM.replace(" ", r"\ ")),
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
 _POLITE_END = re.compile(
     r"(?:(?:[,.!?;\s]+(?:please|thanks|thank you|for me))+[.!?]?)?[\s,;]*$", re.IGNORECASE
 )
@@ -98,6 +108,23 @@ def split_message(text: str) -> tuple[str, str]:
     return text[: found.start()], _message(found["verb"].casefold(), words)[:MAX_MESSAGE_CHARS]
 
 
+def split_topic(text: str) -> tuple[str, str]:
+    """Return a wish for a call without what is to be talked about, and that as first words.
+
+    ``and have a conversation about their order`` is ``I am calling about your order.`` They are
+    empty if nothing is named, or if there is a message before it.
+    """
+    text = _POLITE_END.sub("", text)
+    found, message = _TALK.search(text), _MESSAGE.search(text)
+    if found is None or (message is not None and message.start() < found.start()):
+        return text, ""
+    topic = next((words for words in found.groupdict().values() if words), "").strip(' ,.!?:;"“”')
+    topic = re.sub(rf" with {_WHOM}$", "", topic, flags=re.IGNORECASE)
+    topic = re.sub(r"^their\b", "your", topic, flags=re.IGNORECASE)
+    words = f"I am calling about {topic}"[: MAX_MESSAGE_CHARS - 1]
+    return text[: found.start()], f"{words}." if topic else ""
+
+
 def _message(verb: str, words: str) -> str:
     """Turn what is said of somebody into what is said to them."""
     if verb == "say":
@@ -136,7 +163,7 @@ def read_callee(text: str) -> str | None:
 
     A number that was said in words is returned in digits, one that was typed as it stands.
     """
-    callee = _TAIL.sub("", _MESSAGE.sub("", text.strip(" ,.?!")))
+    callee = _TAIL.sub("", _TALK.sub("", _MESSAGE.sub("", text.strip(" ,.?!"))))
     number = _NUMBER.fullmatch(callee)
     if number is not None:
         return number[1].strip()
@@ -155,7 +182,8 @@ def read_callee(text: str) -> str | None:
 
 def _call(slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
     callee: str = slots["callee"]
-    yield Do(Call(callee, slots.get("message", "")))
+    topic: str = slots.get("topic", "")
+    yield Do(Call(callee, topic or slots.get("message", ""), is_conversation=bool(topic)))
     if _NUMBER.fullmatch(callee):
         yield Say("I will ask you to confirm the call.")
     else:

@@ -79,10 +79,11 @@ class Recogniser:
 
     def recognise(self, text: str) -> IntentMatch | None:
         """Return the built-in intent behind ``text``, or None for a question to the model."""
-        wish, message = call.split_message(" ".join(text.split()))
-        if message and (match := self._first(wish)) is not None and match.name == "phone.call":
-            slots = MappingProxyType({**match.slots, "message": message})
-            return IntentMatch(match.name, True, slots)
+        said = " ".join(text.split())
+        for slot, split in (("topic", call.split_topic), ("message", call.split_message)):
+            wish, words = split(said)
+            if words and (match := self._first(wish)) is not None and match.name == "phone.call":
+                return IntentMatch(match.name, True, MappingProxyType({**match.slots, slot: words}))
         return self._first(text)
 
     def _first(self, text: str) -> IntentMatch | None:

@@ -23,6 +23,10 @@ from desktop_voice.dialogue.lines.file import FileLine
             CallRequested("file", "+14155550123", "The server is back up."),
         ),
         (Call("Anna"), CallRequested("file", "Anna")),
+        (
+            Call("Anna", "I am calling about lunch.", is_conversation=True),
+            CallRequested("file", "Anna", "I am calling about lunch.", is_conversation=True),
+        ),
         (HangUpCalls(), HangUpRequested("file")),
     ],
 )

@@ -172,6 +172,16 @@ async def test_what_is_said_at_the_desk_asks_the_user_first(tmp_path: Path) -> N
         one.lab.bus.publish(ev.CallRequested("desk", "+1 415 555 0124"))
         second = await one.lab.events.next(ev.ApprovalRequested, 2)
         assert second.approval.order.mode is CallMode.CONVERSATION
+        one.lab.bus.publish(
+            ev.CallRequested(
+                "desk", "+1 415 555 0125", "I am calling about your order.", is_conversation=True
+            )
+        )
+        order = (await one.lab.events.next(ev.ApprovalRequested, 3)).approval.order
+        assert (order.mode, order.message) == (
+            CallMode.CONVERSATION,
+            "I am calling about your order.",
+        )
         await asyncio.sleep(200)
         assert one.lab.carrier.all("place") == []
 

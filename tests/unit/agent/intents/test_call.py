@@ -2,7 +2,12 @@
 
 import pytest
 
-from desktop_voice.agent.intents.call import MAX_MESSAGE_CHARS, read_callee, split_message
+from desktop_voice.agent.intents.call import (
+    MAX_MESSAGE_CHARS,
+    read_callee,
+    split_message,
+    split_topic,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +21,8 @@ from desktop_voice.agent.intents.call import MAX_MESSAGE_CHARS, read_callee, spl
         ("Anna and tell her I'm late", "Anna"),
         ("Anna to say hello", "Anna"),
         ("Anna on the phone", "Anna"),
+        ("Anna and have a chat with her", "Anna"),
+        ("+14155550123 and talk to them", "+14155550123"),
         ("five five five zero one zero zero", "5550100"),
         ("plus one four one five five five five zero one two three", "+14155550123"),
         ("number five five five zero one zero zero", "5550100"),
@@ -59,3 +66,39 @@ def test_the_message_is_what_they_are_to_hear(text: str, message: str) -> None:
 
 def test_a_message_has_an_end() -> None:
     assert len(split_message("call Anna and say " + "yes " * 1000)[1]) == MAX_MESSAGE_CHARS
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("call Anna", ""),
+        ("call Anna and talk to her", ""),
+        ("call Anna and have a conversation", ""),
+        (
+            "call +15559876543 and have a conversation about their order",
+            "I am calling about your order.",
+        ),
+        (
+            "call +1 415 555 0123 and have a conversation with them about their order, please.",
+            "I am calling about your order.",
+        ),
+        ("call Anna and talk to her about the party", "I am calling about the party."),
+        ("call Anna, and speak with her about lunch", "I am calling about lunch."),
+        ("call Anna to chat about her birthday", "I am calling about her birthday."),
+        ("call Anna and discuss the contract with her", "I am calling about the contract."),
+        (
+            "call Anna and talk to her about lunch and ask her when",
+            "I am calling about lunch and ask her when.",
+        ),
+        ("call Anna and tell her to talk to them about lunch", ""),
+        ("call Anna and talk to her boss about lunch", ""),
+        ("call Anna and say let's have a talk about lunch", ""),
+    ],
+)
+def test_the_topic_is_what_a_conversation_begins_with(text: str, words: str) -> None:
+    assert split_topic(text)[1] == words
+
+
+def test_a_topic_has_an_end() -> None:
+    words = split_topic("call Anna and talk about " + "it " * 1000)[1]
+    assert len(words) == MAX_MESSAGE_CHARS

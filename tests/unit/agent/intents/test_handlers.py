@@ -136,6 +136,11 @@ def test_a_question_is_answered_in_one_breath(room: Room, text: str, said: str) 
             Call("020 7946 0958", "dinner is ready now"),
         ),
         ("Dial five five five oh one double zero.", Call("5550100")),
+        (
+            "Call +1 415 555 0123 and have a conversation with them about their order.",
+            Call("+1 415 555 0123", "I am calling about your order.", is_conversation=True),
+        ),
+        ("Call Anna and talk to her.", Call("Anna")),
         ("Please call John O'Neill, and ask him to wait.", Call("John O'Neill", "Please wait.")),
         ("Hang up.", HangUpCalls()),
         ("Give Doctor Smith a call, please.", Call("Doctor Smith")),
