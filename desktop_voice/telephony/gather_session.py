@@ -27,8 +27,9 @@ class GatherSession:
 
     The first words are never cut, other prompts by what the settings allow. A carrier with
     documents cuts a gather's prompt itself, by words and keys alike: what words may not cut is
-    spoken before the gather, and neither is taken meanwhile. With commands it is cut from here,
-    and what may not cut is answered afterwards.
+    spoken before the gather, and neither is taken meanwhile. With commands it is cut from here:
+    keys that may not cut are answered afterwards, and so are words over the first words; where
+    words never cut they are ignored until the prompt ends.
 
     Args:
         around: The call's surroundings.
