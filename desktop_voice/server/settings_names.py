@@ -12,9 +12,13 @@ from desktop_voice.core.settings import SettingChange, Settings
 
 _NAMES = {
     "voice.telephonyProvider": ("phone", "carrier"),
+    "provider": ("phone", "carrier"),
     "voice.publicUrl": ("phone", "public_url"),
     "voice.language": ("phone", "language"),
+    "language": ("phone", "language"),
     "voice.pipeline": ("phone", "pipeline"),
+    "pipeline": ("phone", "pipeline"),
+    "streaming.enabled": ("phone", "pipeline"),
     "voice.toolPolicy": ("phone", "tool_policy"),
     "voice.inboundPolicy": ("inbound", "policy"),
     "voice.inboundAllowFrom": ("inbound", "allow_from"),
@@ -35,7 +39,21 @@ _NAMES = {
 _VALUES = {
     ("phone", "carrier", "disabled"): "none",
     ("tunnel", "provider", "cloudflare"): "cloudflared",
+    ("tunnel", "provider", "tailscale-funnel"): "tailscale",
 }
+_NO_SETTINGS = {
+    "voice": (
+        "Calls have no voice of their own: “cascading” speaks with that of the desk, “gather” with "
+        "the carrier's for the language.",
+        "Choose the desk's in the window, Settings > Speech > Voice, or set “language”.",
+    ),
+    "voice.silenceTimeoutMs": (
+        "How long a silence ends a turn is no setting of the phone: calls are as patient as the "
+        "desk, and no greeting is cut short by silence.",
+        "See Settings > Turn taking > Patience in the window.",
+    ),
+}
+"""Promised names that nothing here answers to, and what does instead."""
 _SECTIONS = ("phone", "inbound", "limits", "tunnel", "away", "server")
 """What the local API shows and changes: the phone, and nothing of the desk."""
 
@@ -57,22 +75,41 @@ def changes_of(wanted: Mapping[str, object], settings: Settings) -> tuple[Settin
     changes: list[SettingChange] = []
     for name, value in wanted.items():
         section, field = _NAMES.get(name) or _place(name)
-        if isinstance(value, str):
-            value = _VALUES.get((section, field, value), value)
-        changes.append((section, field, value))
+        changes.append((section, field, _meant(name, section, field, value)))
     try:
         settings.with_values(changes)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"][:2])
-        raise CommandError(
-            "LOCAL-07",
-            f"The setting {where} cannot have that value: {error.errors()[0]['msg']}.",
-            "See its limits in the settings of the window.",
-        ) from None
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise _cannot_be(where, f"{why}.") from None
     return tuple(changes)
 
 
+def _meant(name: str, section: str, field: str, value: object) -> object:
+    """Return ``value`` as the setting knows it."""
+    if name == "streaming.enabled":
+        if not isinstance(value, bool):
+            raise _cannot_be(name, "it is true or false.")
+        return "cascading" if value else "gather"
+    if not isinstance(value, str):
+        return value
+    if (section, field, value) == ("tunnel", "provider", "tailscale-serve"):
+        # The funnel in its place would open to the internet what was to stay in the tailnet.
+        raise _cannot_be(name, "no carrier gets into your tailnet; “tailscale-funnel” lets it in.")
+    return _VALUES.get((section, field, value), value)
+
+
+def _cannot_be(name: str, why: str) -> CommandError:
+    return CommandError(
+        "LOCAL-07",
+        f"The setting {name} cannot have that value: {why}",
+        "See its limits in the settings of the window.",
+    )
+
+
 def _place(name: str) -> tuple[str, str]:
+    if name in _NO_SETTINGS:
+        raise CommandError("LOCAL-06", *_NO_SETTINGS[name])
     section, _, field = name.partition(".")
     is_known = section in _SECTIONS and field in type(getattr(Settings(), section)).model_fields
     if not is_known:
