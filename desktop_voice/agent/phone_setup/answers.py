@@ -95,7 +95,7 @@ def read_answer(
         own,
         tunnel,
         url,
-        read_host(rest) if step is Step.TUNNEL_DETAIL else "",
+        read_host(rest) if TunnelChoice.CLOUDFLARED is tunnel or step is Step.TUNNEL_DETAIL else "",
         callers,
         greeting,
         is_bad,

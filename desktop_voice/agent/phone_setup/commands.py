@@ -19,6 +19,10 @@ NO_ADDRESS = (
     "Type it with the address, like: “Use my own address https://phone.example.com for voice "
     "calls”."
 )
+NO_HOSTNAME = (
+    "Which host name does your tunnel at Cloudflare have? Type it like: “Use Cloudflare Tunnel for "
+    "voice calls with hostname phone.example.com”."
+)
 REFUSED = "That cannot be used as a setting."
 
 
@@ -36,15 +40,20 @@ def set_greeting(tell: Tell, setup: PhoneSetUp, words: str) -> None:
     tell(Say(f"Callers will hear: {words}"))
 
 
-def use_tunnel(tell: Tell, setup: PhoneSetUp, answer: Answer) -> None:
-    """Let calls come in another way from now on."""
+def use_tunnel(tell: Tell, setup: PhoneSetUp, answer: Answer, *, has_token: bool = False) -> None:
+    """Let calls come in another way from now on; ``has_token``: a named tunnel's came with it."""
     tunnel = answer.tunnel
     if tunnel is None:
         return
     if tunnel is TunnelChoice.NONE and not answer.public_url:
         tell(Say(NO_ADDRESS))
         return
+    if has_token and not (answer.hostname or setup.settings.tunnel.cloudflare_hostname):
+        tell(Say(NO_HOSTNAME))
+        return
     try:
+        if answer.hostname:
+            setup.change("tunnel", "cloudflare_hostname", answer.hostname)
         if setup.settings.phone.public_url != answer.public_url:
             setup.change("phone", "public_url", answer.public_url)
         setup.change("tunnel", "provider", tunnel)
@@ -53,6 +62,13 @@ def use_tunnel(tell: Tell, setup: PhoneSetUp, answer: Answer) -> None:
         return
     tell(Did("phone.tunnel"))
     tell(Say(f"Calls reach this computer through {telling.TUNNEL_NAMES[tunnel]} from now on. "))
+    if answer.hostname and not has_token:
+        tell(
+            Say(
+                f"{answer.hostname} needs the tunnel's token; type “My Cloudflare tunnel token "
+                "is”, and the token, if it is not in the vault yet. "
+            )
+        )
     if tunnel is TunnelChoice.NGROK:
         tell(Say("ngrok needs its authtoken; type it here if it is not in the vault yet. "))
     tell(Say("Say “check the phone” to see whether they come in."))

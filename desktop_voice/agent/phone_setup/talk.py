@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from desktop_voice.agent.intents.phone_setup import Callers, CallersKind
+from desktop_voice.agent.intents.phone_setup import Callers, CallersKind, read_host
 from desktop_voice.agent.intents.recogniser import IntentMatch
 from desktop_voice.agent.phone_setup import commands, questions, telling
 from desktop_voice.agent.phone_setup.answers import Answer, read_answer
@@ -24,7 +25,7 @@ from desktop_voice.agent.reply import Did, Problem, ReplyPart, Say
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.clock import Clock
 from desktop_voice.core.errors import DesktopVoiceError
-from desktop_voice.core.phone_settings import CarrierChoice, InboundSettings
+from desktop_voice.core.phone_settings import InboundSettings, TunnelChoice
 from desktop_voice.core.ports import PhoneSetUp
 from desktop_voice.core.secret_text import Found, find_secrets
 
@@ -45,6 +46,12 @@ NOT_KEPT = "I hid a key in what you wrote; the phone is not ready yet, so it was
 _COMMANDS = frozenset(
     {"phone.set_up", "phone.use_carrier", "phone.use_tunnel", "phone.callers", "phone.check"}
 )
+_TUNNEL_DETAILS = re.compile(
+    r"[,.]?\s+(?:(?:with|and|using|its|my|the|a|tunnel|cloudflare|ngrok)\s+)*"
+    r"(?:(?:auth)?token|host ?name)\b.*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_TUNNEL_TOKEN = "cloudflare_tunnel_token"  # noqa: S105 - a name in the vault
 _STOPS = frozenset({"talk.stop", "talk.done"})
 
 
@@ -147,6 +154,10 @@ class SetUpTalk:
 
     def _command(self, text: str) -> IntentMatch | None:
         match = self._recognise(text)
+        details = None if match is not None else _TUNNEL_DETAILS.search(text)
+        if details is not None:
+            match = self._recognise(text[: details.start()])
+            return match if match is not None and match.name == "phone.use_tunnel" else None
         return match if match is not None and match.name in _COMMANDS else None
 
     def _forget_what_is_old(self, guide: Guide) -> None:
@@ -227,14 +238,19 @@ class _Turn:
         labels = spoken_list([f"the {questions.label_of(name)}" for name in names])
         tell(Say(f"I put {labels} into the vault. "))
         carriers = {name.partition("_")[0] for name in names} & set(CarrierName)
-        if not self._guide.is_active and len(carriers) == 1:
+        if self._guide.state.step in (None, Step.DONE) and len(carriers) == 1:
             (carrier,) = carriers
-            if self._setup.settings.phone.carrier is CarrierChoice.NONE:
+            # A key of the carrier in use is only another key, unless a number comes with it.
+            if carrier != self._setup.settings.phone.carrier or self._says_own_number():
                 self._guide.begin(CarrierName(carrier))
         if self._guide.is_active:
             for name in names:
                 self._guide.take_key(name)
         return True
+
+    def _says_own_number(self) -> bool:
+        region = self._setup.settings.limits.home_region
+        return bool(read_answer(self._text, None, region).number)
 
     # --- who may call ---
 
@@ -274,13 +290,13 @@ class _Turn:
         elif answer.is_bad_number:
             tell(Say(BAD_NUMBER))
         elif match is None:
-            return
+            self._take_tunnel(tell)
         elif match.name in ("phone.set_up", "phone.use_carrier"):
             guide.begin(match.slots.get("carrier"))
             guide.take(answer)
             await guide.go_on(tell)
         elif match.name == "phone.use_tunnel":
-            commands.use_tunnel(tell, setup, answer)
+            commands.use_tunnel(tell, setup, answer, has_token=self._has_tunnel_token)
         elif answer.callers is not None and answer.callers.kind is CallersKind.NOBODY:
             self._let_call(tell, answer.callers)
         elif answer.callers is not None:
@@ -289,6 +305,18 @@ class _Turn:
             tell(Say(telling.confirmation(answer.callers)))
         else:
             tell(Say(BAD_NUMBER))
+
+    @property
+    def _has_tunnel_token(self) -> bool:
+        return any(name == _TUNNEL_TOKEN for name, _value in self._found.secrets)
+
+    def _take_tunnel(self, tell: Tell) -> None:
+        """A tunnel's token came alone or with its host name: another token, or another way in."""
+        hostname = read_host(self._text)
+        is_named = bool(self._setup.settings.tunnel.cloudflare_hostname)
+        if self._has_tunnel_token and (hostname or not is_named):
+            answer = Answer(tunnel=TunnelChoice.CLOUDFLARED, hostname=hostname)
+            commands.use_tunnel(tell, self._setup, answer, has_token=True)
 
     # --- inside ---
 

@@ -614,6 +614,84 @@ async def test_a_key_of_a_phone_that_is_set_up_is_only_replaced() -> None:
     assert await talk.say("what time is it") == USUAL
 
 
+async def test_keys_of_another_carrier_begin_a_set_up_with_it() -> None:
+    chosen = Settings().with_value("phone", "carrier", CarrierChoice.TELNYX)
+    talk = Conversation(keyed(CarrierName.TELNYX, settings=chosen))
+    reply = await talk.say(
+        f"Twilio Account SID is {SID}, Auth Token is {TOKEN}, my number is {NUMBER}"
+    )
+    assert "Cloudflare Tunnel needs no account" in reply
+    await talk.say_all("the first", "ask for a code", "skip")
+    assert talk.phone is not None
+    (wish,) = talk.phone.wishes
+    assert (wish.carrier, wish.number) == (CarrierName.TWILIO, NUMBER)
+
+
+async def test_a_number_beside_keys_is_no_more_dropped_once_the_phone_works() -> None:
+    other = "+15550009999"
+    account = (NumberChoice(NUMBER, ""), NumberChoice(other, ""))
+    chosen = Settings().with_value("phone", "carrier", CarrierChoice.TWILIO)
+    chosen = chosen.with_value("phone", "number", NUMBER)
+    talk = Conversation(keyed(settings=chosen, account=account))
+    reply = await talk.say(f"My Twilio auth token is {TOKEN}, my number is {other}")
+    assert "Cloudflare Tunnel needs no account" in reply
+    await talk.say_all("the first", "ask for a code", "skip")
+    assert talk.phone is not None
+    assert talk.phone.settings.phone.number == other
+    # Where the guide has just come to its end, too.
+    reply = await talk.say(f"My Twilio auth token is {TOKEN}, my number is {NUMBER}")
+    await talk.say_all("the first", "ask for a code", "skip")
+    assert talk.phone.settings.phone.number == NUMBER
+
+
+TUNNEL_TOKEN = ALL["cloudflare_tunnel_token"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Use Cloudflare Tunnel for voice calls with token {TUNNEL_TOKEN} and hostname "
+        "phone.example.com",
+        f"Use Cloudflare Tunnel for voice calls, token {TUNNEL_TOKEN}, hostname phone.example.com.",
+        "Use Cloudflare Tunnel for voice calls with hostname phone.example.com and token "
+        f"{TUNNEL_TOKEN}",
+        f"My Cloudflare tunnel token is {TUNNEL_TOKEN} and the hostname is phone.example.com",
+    ],
+)
+async def test_a_named_tunnel_is_chosen_in_one_sentence(text: str) -> None:
+    old = Settings().with_value("tunnel", "provider", TunnelChoice.NGROK)
+    talk = Conversation(ScriptedPhone(old))
+    reply = await talk.say(text)
+    assert talk.phone is not None
+    assert talk.phone.vault == {"cloudflare_tunnel_token": TUNNEL_TOKEN}
+    tunnel = talk.phone.settings.tunnel
+    assert tunnel.provider is TunnelChoice.CLOUDFLARED
+    assert tunnel.cloudflare_hostname == "phone.example.com"
+    assert "Calls reach this computer through Cloudflare Tunnel from now on." in reply
+    assert "token is" not in reply
+    nothing_leaks(talk, [reply])
+    # Another token for the same tunnel is only kept.
+    reply = await talk.say(f"My Cloudflare tunnel token is {TUNNEL_TOKEN}")
+    assert reply == "I put the Cloudflare tunnel token into the vault."
+
+
+async def test_a_tunnels_token_without_its_host_name_asks_for_it() -> None:
+    old = Settings().with_value("tunnel", "provider", TunnelChoice.NGROK)
+    for begin in ("Use Cloudflare Tunnel for voice calls with token", "My Cloudflare tunnel token"):
+        talk = Conversation(ScriptedPhone(old))
+        reply = await talk.say(f"{begin} {TUNNEL_TOKEN}")
+        assert "Which host name does your tunnel at Cloudflare have?" in reply
+        assert talk.phone is not None
+        assert talk.phone.vault == {"cloudflare_tunnel_token": TUNNEL_TOKEN}
+        assert talk.phone.settings.tunnel == old.tunnel
+        reply = await talk.say(
+            "Use Cloudflare Tunnel for voice calls with hostname phone.example.com"
+        )
+        assert "needs the tunnel's token" in reply
+        assert talk.phone.settings.tunnel.provider is TunnelChoice.CLOUDFLARED
+        assert talk.phone.settings.tunnel.cloudflare_hostname == "phone.example.com"
+
+
 async def test_a_key_nobody_knows_is_masked_and_passed_on_so() -> None:
     talk = Conversation()
     assert await talk.say(f"what is {TOKEN}") == USUAL
