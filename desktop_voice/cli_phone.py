@@ -58,6 +58,18 @@ def add_phone_commands(
     transcript = add("transcript", _transcript, "print what was said on a call")
     transcript.add_argument("id", metavar="ID")
     serve = add("serve", _serve, "take and make calls without a window, until interrupted")
+    serve.add_argument(
+        "--host",
+        dest="bind",
+        type=_server_value("bind"),
+        metavar="ADDRESS",
+        help="where it listens for the carrier, for this run; not kept",
+    )
+    serve.add_argument(
+        "--port",
+        type=_server_value("port"),
+        help="its port, or the next free one, for this run; not kept",
+    )
     add_passphrase_option(serve)
     rehearse = add("rehearse", _rehearse, "hold a whole call with the carrier on this machine")
     rehearse.add_argument("carrier", choices=("twilio", "telnyx", "plivo"), metavar="CARRIER")
@@ -123,6 +135,23 @@ def _rehearse(options: argparse.Namespace) -> int:
     return 0
 
 
+def _server_value(field: str) -> Callable[[str], object]:
+    """Return what reads a value of the server's settings from the command line."""
+
+    def read(text: str) -> object:
+        from pydantic import ValidationError
+
+        from desktop_voice.core.phone_settings import ServerSettings
+
+        try:
+            return getattr(ServerSettings.model_validate({field: text}), field)
+        except ValidationError as error:
+            why = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise argparse.ArgumentTypeError(why) from None
+
+    return read
+
+
 def _serve(options: argparse.Namespace) -> int:
     from desktop_voice.headless import with_phone
     from desktop_voice.storage.paths import app_paths
@@ -131,9 +160,11 @@ def _serve(options: argparse.Namespace) -> int:
     async def run(_service: PhoneService, is_end_wanted: asyncio.Event) -> None:
         await is_end_wanted.wait()
 
+    wanted = (("server", "bind", options.bind), ("server", "port", options.port))
+    for_this_run = [change for change in wanted if change[2] is not None]
     vault = VaultService(app_paths().vault_file, vault=open_vault(options))
     try:
-        with_phone(options.make_show(options.json), run, vault)
+        with_phone(options.make_show(options.json), run, vault, for_this_run)
     finally:
         vault.close()
     return 0

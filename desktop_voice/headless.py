@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from desktop_voice.core.events import ErrorRaised, Event, SettingsWanted
 
 if TYPE_CHECKING:
     from desktop_voice.agent.brain import Brain
+    from desktop_voice.core.settings import SettingChange
     from desktop_voice.server.phone_service import PhoneService
     from desktop_voice.speech.engine_room import EngineRoom
     from desktop_voice.storage.settings_file import SettingsFile
@@ -105,6 +106,7 @@ def with_phone(
     show: Show,
     run: Callable[[PhoneService, asyncio.Event], Coroutine[Any, Any, None]],
     vault: VaultService,
+    for_this_run: Sequence[SettingChange] = (),
 ) -> None:
     """Serve the phone as the app would, for as long as ``run`` takes; blocks.
 
@@ -112,16 +114,22 @@ def with_phone(
         show: As for :func:`with_engines`.
         run: Gets the phone, and an event that is set when the user, or the system, wants an end.
         vault: Where the keys come from.
+        for_this_run: Settings that differ from those that are kept, and are not kept themselves.
     """
     from desktop_voice.core.clock import SystemClock
+    from desktop_voice.server.listening import notices
     from desktop_voice.server.outside import outside
     from desktop_voice.server.phone_service import PhoneService
     from desktop_voice.storage.paths import app_paths
 
     async def serve(parts: Headless) -> None:
         paths = app_paths()
+        kept = parts.settings_file.current
+        settings = kept.with_values(for_this_run)
+        for notice in notices(kept.server, settings.server, None):
+            parts.bus.publish(notice)
         service = PhoneService(
-            parts.settings_file.current,
+            settings,
             bus=parts.bus,
             clock=SystemClock(),
             database=paths.calls_file,
