@@ -50,6 +50,7 @@ async def probe(
     office: ProbeOffice,
     way: PublicWay,
     *,
+    stream_path: str = "",
     deadline_s: float = 10.0,
     patience_s: float = 0.0,
 ) -> ProbeResult:
@@ -62,6 +63,7 @@ async def probe(
         carrier: Whose webhooks and handshakes they shall look like.
         office: The listener's own.
         way: How public names are resolved.
+        stream_path: The user's own for streams; empty: there is none.
         deadline_s: How long one attempt may take.
         patience_s: How long attempts are repeated while the name is not known yet, or no tunnel
             is connected to it.
@@ -70,7 +72,7 @@ async def probe(
     patient_until_s = loop.time() + patience_s
     pause_s = _PAUSE_S
     while True:
-        attempt = _Attempt(deadline_s)
+        attempt = _Attempt(deadline_s, stream_path)
         await attempt.run(base, carrier, office, way)
         error = attempt.error
         if error is None or not error.retryable or loop.time() + pause_s > patient_until_s:
@@ -82,7 +84,8 @@ async def probe(
 class _Attempt:
     """One way through the hops, up to the first that fails."""
 
-    def __init__(self, deadline_s: float) -> None:
+    def __init__(self, deadline_s: float, stream_path: str) -> None:
+        self._stream_path = stream_path
         self._loop = asyncio.get_running_loop()
         self._end_s = self._loop.time() + deadline_s
         self._reports: list[HopReport] = []
@@ -130,7 +133,8 @@ class _Attempt:
             await self._within(send_webhook(name, carrier, office, session), failures.too_slow())
             self._good("A webhook came through as it was sent.")
             median_ms = await self._within(
-                send_sound(name, carrier, office, session), failures.no_sound(0, FRAMES)
+                send_sound(name, carrier, office, session, self._stream_path),
+                failures.no_sound(0, FRAMES),
             )
         self._good(f"Sound came back in {median_ms:.0f} ms.", median_ms / 1000)
 

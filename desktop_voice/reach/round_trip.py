@@ -84,7 +84,11 @@ async def send_webhook(
 
 
 async def send_sound(
-    name: PublicName, carrier: CarrierName, office: ProbeOffice, session: aiohttp.ClientSession
+    name: PublicName,
+    carrier: CarrierName,
+    office: ProbeOffice,
+    session: aiohttp.ClientSession,
+    stream_path: str = "",
 ) -> float:
     """Send 0.2 s of sound through a media socket; return the median round trip of its frames in ms.
 
@@ -92,7 +96,7 @@ async def send_sound(
         ReachError: No socket, or not all frames came back as they were sent, in order.
     """
     ticket = office.new_ticket()
-    sample = samples.upgrade(carrier, ticket)
+    sample = samples.upgrade(carrier, ticket, stream_path)
     try:
         async with session.ws_connect(
             URL(f"{name.base}{sample.target}", encoded=True),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from desktop_voice.core.calls import CarrierName
+from desktop_voice.core.phone_settings import STREAM_PATH
 from desktop_voice.reach.probe_office import PROBE_HEADER
 from desktop_voice.telephony.addresses import webhook_path
 
@@ -75,9 +76,12 @@ def webhook(carrier: CarrierName, nonce: str) -> Sample:
     )
 
 
-def upgrade(carrier: CarrierName, ticket: str) -> Sample:
-    """Return the handshake of a media socket, without what belongs to the WebSocket itself."""
-    return Sample("GET", f"/call/stream/{ticket}", "", _SIGNATURES[carrier])
+def upgrade(carrier: CarrierName, ticket: str, stream_path: str = "") -> Sample:
+    """Return the handshake of a media socket, without what belongs to the WebSocket itself.
+
+    ``stream_path`` is the user's own for streams; empty: there is none.
+    """
+    return Sample("GET", f"{stream_path or STREAM_PATH}/{ticket}", "", _SIGNATURES[carrier])
 
 
 def frame(number: int) -> str:

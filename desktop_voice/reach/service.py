@@ -436,8 +436,14 @@ class ReachService:
     # --- reports ---
 
     async def _probe(self, base: str, carrier: Carrier) -> tuple[HopReport, ...]:
-        patience_s = self._pace.patience_s
-        result = await probe(base, carrier.name, self._office, self._way, patience_s=patience_s)
+        result = await probe(
+            base,
+            carrier.name,
+            self._office,
+            self._way,
+            stream_path=self._ground.settings().server.stream_path,
+            patience_s=self._pace.patience_s,
+        )
         return result.reports
 
     def _tell(self, report: HopReport, *, is_settled: bool = False) -> None:

@@ -14,6 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from desktop_voice.core.calls import CarrierName
 from desktop_voice.core.clock import SystemClock
+from desktop_voice.core.phone_settings import ServerSettings
 from desktop_voice.core.reach import Fix, Hop, HopReport, HopState
 from desktop_voice.reach.probe import HOPS, ProbeResult, probe
 from desktop_voice.reach.probe_office import ProbeOffice
@@ -398,6 +399,13 @@ async def test_a_fault_that_does_not_pass_by_itself_is_told_at_once(world: World
 
 
 # --- sound ---
+
+
+async def test_sound_goes_the_way_that_the_users_own_path_names(world: World) -> None:
+    world.server.apply_settings(ServerSettings(stream_path="/media/in"))
+    result = await probe(BASE, TELNYX, world.office, world.way, stream_path="/media/in")
+    assert result.is_ok, result
+    assert world.front.requests[-1].startswith(b"GET /media/in/")
 
 
 async def test_sockets_that_are_not_passed_on_are_told(world: World) -> None:
