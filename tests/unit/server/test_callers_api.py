@@ -97,8 +97,9 @@ async def test_a_caller_gives_the_code_and_is_let_in_listed_and_put_out_again(
         steps = await typed(lab, steps, event.code)
         assert (await owner.callers())["waiting"] == [{**waiting, "is_code_given": True}]
         assert await owner.settle(event.call_id, True) == ""
-        (greeting,) = await waits(lab, steps)
-        assert isinstance(greeting, Gather)
+        greeting, question = await waits(lab, steps)
+        assert isinstance(greeting, Say)
+        assert isinstance(question, Gather)
         listed = await owner.callers()
         assert listed["waiting"] == []
         (paired,) = listed["paired"]
