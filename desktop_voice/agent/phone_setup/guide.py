@@ -219,8 +219,11 @@ class Guide:
             tell(Say(self.question))
             return
         missing = self._missing()
-        step = next_step(self.state.draft, missing)
-        self.state = replace(self.state, step=step, key=next_key(self.state.draft, missing))
+        step, before = next_step(self.state.draft, missing), self.state.step
+        key = next_key(self.state.draft, missing)
+        self.state = replace(self.state, step=step, key=key)
+        if step is Step.KEY and before is not step and key in questions.ACCOUNTS:
+            tell(Say(questions.ACCOUNTS[key]))
         if step is Step.NUMBER:
             await self._find_number(tell)
         elif step is Step.RUN:

@@ -87,6 +87,15 @@ KEYS = {
     ),
 }
 
+ACCOUNTS = {
+    "twilio_account_sid": "You need an account at Twilio and a number there with Voice; a trial "
+    "account calls only numbers that you have verified there. ",
+    "telnyx_api_key": "You need an account at Telnyx with a Call Control application and a number "
+    "with Voice. ",
+    "plivo_auth_id": "You need an account at Plivo and a number there with Voice. ",
+}
+"""Said before a carrier's first key is asked for."""
+
 _BUY = {
     CarrierName.TWILIO: "In the Twilio console open Phone Numbers, Buy a Number, and choose one "
     "with Voice.",

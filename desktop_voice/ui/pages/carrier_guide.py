@@ -38,7 +38,9 @@ CARRIERS = {
     CarrierName.TWILIO: CarrierGuide(
         title="Twilio",
         needs="Account SID and Auth Token.",
-        where="Both stand on the first page of the Twilio Console, under “Account Info”.",
+        where="You need an account at Twilio; a trial account calls only numbers that you have "
+        "verified there. Both keys stand on the first page of the Twilio Console, under "
+        "“Account Info”.",
         buy="Buy one with “Voice” in the Twilio Console, under Phone Numbers, Buy a number.",
         keys=(
             KeyGuide(
@@ -58,7 +60,8 @@ CARRIERS = {
     CarrierName.TELNYX: CarrierGuide(
         title="Telnyx",
         needs="API key, public key and the ID of a Call Control application.",
-        where="All three stand in the Telnyx Mission Control Portal.",
+        where="You need an account at Telnyx with a Call Control application. All three keys "
+        "stand in the Telnyx Mission Control Portal.",
         buy="Buy one with voice in the Telnyx portal, under Numbers, Search & Buy Numbers.",
         keys=(
             KeyGuide(
@@ -88,7 +91,8 @@ CARRIERS = {
     CarrierName.PLIVO: CarrierGuide(
         title="Plivo",
         needs="Auth ID and Auth Token.",
-        where="Both stand on the Overview page of the Plivo console.",
+        where="You need an account at Plivo. Both keys stand on the Overview page of the "
+        "Plivo console.",
         buy="Buy one with voice in the Plivo console, under Phone Numbers, Buy Numbers.",
         keys=(
             KeyGuide(

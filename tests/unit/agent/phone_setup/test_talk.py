@@ -51,6 +51,9 @@ async def test_from_the_wish_to_a_number_that_works(carrier: CarrierName, begin:
     replies = [await talk.say(text) for text in begin]
     if len(begin) > 1:
         assert "First, Twilio; second, Telnyx; or third, Plivo?" in replies[0]
+    account = f"You need an account at {carrier.value.title()}"
+    assert account in replies[-1]
+    assert account not in await talk.say("where is it")
     for name in KEY_NAMES[carrier]:
         assert "Please give me the" in replies[-1]
         assert "paste" in replies[-1]
