@@ -112,6 +112,6 @@ def test_a_wrong_form_is_refused_in_plain_words(page: SettingsPage, store: Setti
     assert isinstance(line, QLineEdit)
     line.setText("English")
     QTest.keyClick(line, Qt.Key.Key_Return)
-    assert "another form" in row.problem.text()
+    assert "a language like en-US" in row.problem.text()
     assert "^" not in row.problem.text()
     assert store.current.phone.language == "en-US"
