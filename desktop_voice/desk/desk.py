@@ -47,6 +47,7 @@ from desktop_voice.core.errors import DesktopVoiceError
 from desktop_voice.core.ports import DeviceChoice, EngineChoice
 from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
+from desktop_voice.desk.asked_calls import AskedCalls
 from desktop_voice.desk.loop import DeskLoop
 from desktop_voice.dialogue.cascading import CascadingPipeline
 from desktop_voice.dialogue.completeness import with_intents
@@ -110,6 +111,7 @@ class Desk:
         self._mouth: Mouth | None = None
         self._hearing: tuple[VoiceActivityDetector | None, SpeechToText | None] = (None, None)
         self._unsubscribe = bus.on(ev.DevicesChanged, self._on_devices)
+        self._asked_calls = AskedCalls(bus, self._on_call_over)
 
     @property
     def has_alarms(self) -> bool:
@@ -158,6 +160,7 @@ class Desk:
     async def close(self) -> None:
         """End the conversation, close the devices, free the engines."""
         self._unsubscribe()
+        self._asked_calls.close()
         self.loop.shut_down()
         if self._pipeline is not None:
             await self._pipeline.close()
@@ -178,7 +181,8 @@ class Desk:
     async def answer(self, text: str, history: History) -> AsyncGenerator[ReplyPart, None]:
         """Answer the owner, with the tools that the desk was given."""
         await self.brain.ready()
-        reply = self.phone_setup.answer(text, lambda: self.brain.answer(text, history, self.manner))
+        manner = replace(self.manner, instructions=self._asked_calls.instructions)
+        reply = self.phone_setup.answer(text, lambda: self.brain.answer(text, history, manner))
         async with aclosing(reply) as parts:
             async for part in parts:
                 yield part
@@ -345,6 +349,10 @@ class Desk:
         text = announcement(alarm, is_late=self._alarms.is_late(alarm))
         self._bus.publish(ev.AlarmRang(text))
         self.loop.announce(text)
+
+    def _on_call_over(self, line: str) -> None:
+        self._bus.publish(ev.Notice(line))
+        self.loop.announce(line)
 
     async def _obey_actions(self) -> None:
         while True:

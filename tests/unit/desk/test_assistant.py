@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from desktop_voice.agent.alarms import Alarms
 from desktop_voice.core import events as ev
+from desktop_voice.core.approvals import Approval
 from desktop_voice.core.bus import EventBus
-from desktop_voice.core.calls import CarrierName
+from desktop_voice.core.calls import CallState, CarrierName, EndReason
 from desktop_voice.core.errors import EngineError
 from desktop_voice.core.phone_settings import InboundPolicy
 from desktop_voice.core.settings import ModelSettings, Settings
@@ -22,6 +23,7 @@ from desktop_voice.desk.assistant import DeskAssistant
 from desktop_voice.dialogue.lines.file import FileLine
 from desktop_voice.speech import registry
 from desktop_voice.speech.stt.recogniser import SpeechToText
+from tests.helpers.calls import NOON, a_call, an_order
 from tests.helpers.dialogue import Events, ScriptLine, settle
 from tests.helpers.model_server import model_server
 from tests.helpers.phone_setup import KEY_NAMES, ScriptedPhone
@@ -375,6 +377,25 @@ async def test_a_model_is_told_of_no_key(tmp_path: Path) -> None:
     assert "[twilio_account_sid]" in told
     assert SID not in told
     assert TOKEN not in told
+
+
+async def test_how_an_asked_call_ended_is_told_and_its_model_can_look_it_up(tmp_path: Path) -> None:
+    async with model_server() as server:
+        chosen = Settings().model_copy(
+            update={"model": ModelSettings(base_url=server.base_url, model="small-model")}
+        )
+        async with home(tmp_path, chosen) as h:
+            await h.ready()
+            order = an_order()
+            h.bus.publish(ev.ApprovalRequested(Approval("one", order, order.sha256, NOON)))
+            call = a_call(approval_id="one", state=CallState.ENDED, reason=EndReason.BUSY)
+            h.bus.publish(ev.CallChanged(call))
+            notice = await h.events.next(ev.Notice)
+            await h.until_state(S.SPEAKING)
+            await h.ask("Where is Paris?")
+            told = repr(server.requests)
+    assert notice.what == "The call to +1 415-555-0123 is over. The line was busy."
+    assert call.id in told
 
 
 async def test_a_set_up_that_takes_its_time_is_stopped_by_the_user(tmp_path: Path) -> None:
