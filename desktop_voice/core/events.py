@@ -127,6 +127,14 @@ class CallRequested(ConversationEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class CallRefused(ConversationEvent):
+    """A call that the user asked for cannot be placed: what keeps it, and what to do."""
+
+    what: str
+    do: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUpRequested(ConversationEvent):
     """The user asked to end the calls that are going on."""
 

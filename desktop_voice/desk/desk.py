@@ -23,6 +23,7 @@ from desktop_voice.agent.alarms import Alarm, Alarms
 from desktop_voice.agent.brain import Brain, KeySource
 from desktop_voice.agent.discovery import find_local_models
 from desktop_voice.agent.history import History
+from desktop_voice.agent.intents.call import CONFIRM
 from desktop_voice.agent.intents.timers import announcement
 from desktop_voice.agent.manner import DESK
 from desktop_voice.agent.phone_setup.talk import SetUpTalk
@@ -30,8 +31,10 @@ from desktop_voice.agent.reply import (
     Action,
     Call,
     ChangeVolume,
+    Do,
     HangUpCalls,
     ReplyPart,
+    Say,
     SetMuted,
     SetVolume,
 )
@@ -48,6 +51,7 @@ from desktop_voice.core.ports import DeviceChoice, EngineChoice
 from desktop_voice.core.settings import Settings
 from desktop_voice.core.states import AssistantState
 from desktop_voice.desk.asked_calls import AskedCalls
+from desktop_voice.desk.callee_question import CalleeQuestion
 from desktop_voice.desk.loop import DeskLoop
 from desktop_voice.dialogue.cascading import CascadingPipeline
 from desktop_voice.dialogue.completeness import with_intents
@@ -110,7 +114,11 @@ class Desk:
         self._pipeline: CascadingPipeline | None = None
         self._mouth: Mouth | None = None
         self._hearing: tuple[VoiceActivityDetector | None, SpeechToText | None] = (None, None)
-        self._unsubscribe = bus.on(ev.DevicesChanged, self._on_devices)
+        self._unsubscribe = [
+            bus.on(ev.DevicesChanged, self._on_devices),
+            bus.on(ev.CallRefused, self._on_call_refused),
+        ]
+        self._callee = CalleeQuestion()
         self._asked_calls = AskedCalls(bus, self._on_call_over)
 
     @property
@@ -159,7 +167,8 @@ class Desk:
 
     async def close(self) -> None:
         """End the conversation, close the devices, free the engines."""
-        self._unsubscribe()
+        for end in self._unsubscribe:
+            end()
         self._asked_calls.close()
         self.loop.shut_down()
         if self._pipeline is not None:
@@ -181,6 +190,11 @@ class Desk:
     async def answer(self, text: str, history: History) -> AsyncGenerator[ReplyPart, None]:
         """Answer the owner, with the tools that the desk was given."""
         await self.brain.ready()
+        call = self._callee.answered_by(text)
+        if call is not None:
+            yield Do(call)
+            yield Say(CONFIRM)
+            return
         manner = replace(self.manner, instructions=self._asked_calls.instructions)
         reply = self.phone_setup.answer(text, lambda: self.brain.answer(text, history, manner))
         async with aclosing(reply) as parts:
@@ -350,6 +364,11 @@ class Desk:
         self._bus.publish(ev.AlarmRang(text))
         self.loop.announce(text)
 
+    def _on_call_refused(self, event: ev.CallRefused) -> None:
+        if event.line == self._line.id:
+            # The reply has said that the user will be asked.
+            self.loop.announce(f"I cannot place that call. {event.what} {event.do}")
+
     def _on_call_over(self, line: str) -> None:
         self._bus.publish(ev.Notice(line))
         self.loop.announce(line)
@@ -373,6 +392,7 @@ class Desk:
             case ChangeVolume(delta_percent):
                 await self._set_volume(self._settings.audio.volume_percent + delta_percent)
             case Call(callee, message, is_conversation):
+                self._callee.asked_for(action)
                 self._bus.publish(ev.CallRequested(self._line.id, callee, message, is_conversation))
             case HangUpCalls():
                 self._bus.publish(ev.HangUpRequested(self._line.id))

@@ -13,9 +13,10 @@ import structlog
 from desktop_voice.core.bus import EventBus
 from desktop_voice.core.callers import PairedCaller
 from desktop_voice.core.calls import Call, CallMode, CarrierName, EndReason, TranscriptLine
-from desktop_voice.core.errors import PhoneError
+from desktop_voice.core.errors import DesktopVoiceError, PhoneError
 from desktop_voice.core.events import (
     CallChanged,
+    CallRefused,
     CallRequested,
     ErrorRaised,
     HangUpRequested,
@@ -312,8 +313,15 @@ class Phone:
             return
         delivers = bool(event.message) and not event.is_conversation
         mode = CallMode.NOTIFY if delivers else CallMode.CONVERSATION
+
+        def refuse(error: DesktopVoiceError) -> None:
+            self._bus.publish(CallRefused(event.line, error.what, error.do))
+
         self._do(
-            lambda phone: phone.actions.request_call(event.callee, mode, event.message, "assistant")
+            lambda phone: phone.actions.request_call(
+                event.callee, mode, event.message, "assistant"
+            ),
+            on_failure=refuse,
         )
 
     def _on_reach(self, event: ReachChanged) -> None:
@@ -324,19 +332,27 @@ class Phone:
         return next((one for one in self._rehearsing if one.knows(call_id)), service)
 
     def _do(
-        self, command: Callable[[PhoneService], Coroutine[Any, Any, object]], call_id: str = ""
+        self,
+        command: Callable[[PhoneService], Coroutine[Any, Any, object]],
+        call_id: str = "",
+        *,
+        on_failure: Callable[[DesktopVoiceError], None] = lambda _error: None,
     ) -> None:
         """Run ``command`` on the media loop; what goes wrong is told on the bus."""
+
+        def tell(error: DesktopVoiceError) -> None:
+            self._bus.publish(ErrorRaised.of(error))
+            on_failure(error)
 
         async def run(service: PhoneService) -> None:
             try:
                 await command(service)
             except Exception as error:  # noqa: BLE001 - told; the phone goes on
-                self._bus.publish(ErrorRaised.of(as_error(error)))
+                tell(as_error(error))
 
         def start() -> None:
             if self._service is None:
-                self._bus.publish(ErrorRaised.of(_not_running()))
+                tell(_not_running())
                 return
             service = self._of(call_id, self._service)
             task = asyncio.get_running_loop().create_task(run(service))
@@ -344,7 +360,7 @@ class Phone:
             task.add_done_callback(self._tasks.discard)
 
         if self._loop is None:
-            self._bus.publish(ErrorRaised.of(_not_running()))
+            tell(_not_running())
             return
         try:
             self._loop.call_soon_threadsafe(start)

@@ -11,6 +11,7 @@ from desktop_voice.agent.intents.desk import Desk, Handler
 from desktop_voice.agent.intents.spoken_digits import read_spoken_digits
 from desktop_voice.agent.reply import Call, Do, HangUpCalls, ReplyPart, Say
 
+CONFIRM = "I will ask you to confirm the call."
 MAX_NAME_WORDS = 5
 MAX_MESSAGE_CHARS = 1000
 _MESSAGE = re.compile(
@@ -158,6 +159,11 @@ def _without(words: str, *leads: str) -> str:
     return words
 
 
+def is_number(callee: str) -> bool:
+    """Return whether what :func:`read_callee` returned is a number, not a name."""
+    return _NUMBER.fullmatch(callee) is not None
+
+
 def read_callee(text: str) -> str | None:
     """Return whom to call, without a message for them; None if that is neither name nor number.
 
@@ -184,8 +190,8 @@ def _call(slots: Mapping[str, Any], _desk: Desk) -> Iterator[ReplyPart]:
     callee: str = slots["callee"]
     topic: str = slots.get("topic", "")
     yield Do(Call(callee, topic or slots.get("message", ""), is_conversation=bool(topic)))
-    if _NUMBER.fullmatch(callee):
-        yield Say("I will ask you to confirm the call.")
+    if is_number(callee):
+        yield Say(CONFIRM)
     else:
         yield Say("I don't know the number. Please tell me the number instead of the name.")
 

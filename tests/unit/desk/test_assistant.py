@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -396,6 +396,27 @@ async def test_how_an_asked_call_ended_is_told_and_its_model_can_look_it_up(tmp_
             told = repr(server.requests)
     assert notice.what == "The call to +1 415-555-0123 is over. The line was busy."
     assert call.id in told
+
+
+async def test_a_call_that_cannot_be_placed_is_said(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        await h.ready()
+        h.bus.publish(ev.CallRefused("elsewhere", "No.", "Do nothing."))
+        h.bus.publish(ev.CallRefused("desk", "No phone carrier is set up.", "Choose one."))
+        words = ("I cannot place that call.", "No phone carrier is set up.", "Choose one.")
+        await h.events.until(lambda: len(h.events.of(ev.ReplyText)) == len(words))
+        assert tuple(event.text for event in h.events.of(ev.ReplyText)) == words
+
+
+async def test_the_number_may_follow_the_name(tmp_path: Path) -> None:
+    async with home(tmp_path) as h:
+        await h.ready()
+        assert "number" in await h.ask("Call Anna and tell her the server is back up")
+        (by_name,) = [await h.events.next(ev.CallRequested)]
+        confirm = await h.ask("Her number is +1 415 555 0123")
+        assert confirm == "I will ask you to confirm the call."
+        by_number = await h.events.next(ev.CallRequested, 2)
+        assert by_number == replace(by_name, callee="+1 415 555 0123")
 
 
 async def test_a_set_up_that_takes_its_time_is_stopped_by_the_user(tmp_path: Path) -> None:

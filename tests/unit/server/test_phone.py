@@ -187,6 +187,19 @@ async def test_what_is_said_at_the_desk_asks_the_user_first(tmp_path: Path) -> N
 
 
 @virtual
+async def test_a_call_that_cannot_be_placed_is_refused_where_it_was_asked_for(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as one:
+        one.lab.bus.publish(ev.CallRequested("desk", "+1 911", "It is up."))
+        refused = await one.lab.events.next(ev.CallRefused)
+        error = await one.lab.events.next(ev.ErrorRaised)
+        assert refused == ev.CallRefused("desk", error.what, error.do)
+        assert refused.do
+        assert one.lab.carrier.all("place") == []
+
+
+@virtual
 async def test_hang_up_said_at_the_desk_ends_the_calls(tmp_path: Path) -> None:
     async with desk(tmp_path) as one:
         await one.lab.talking()
