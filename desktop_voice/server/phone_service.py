@@ -358,6 +358,9 @@ class PhoneService:
     async def _use_carrier(self) -> None:
         """Make the chosen carrier's account ready, and listen for it."""
         old, self._carrier, self._no_carrier = self._carrier, None, no_carrier()
+        if old is not None:
+            # From here on, so that it is closed even if what follows is cancelled.
+            self._retired.append(old)
         choice = self._settings.phone.carrier
         if choice is not CarrierChoice.NONE:
             name = CarrierName(choice.value)
@@ -371,7 +374,6 @@ class PhoneService:
         if old is not None:
             if self._reach is not None and not is_same(old, self._carrier):
                 await self._reach.leave(old)
-            self._retired.append(old)
             self._spawn(self._retire(old))
         self._tell_status()
         if self._carrier is not None:
@@ -383,8 +385,8 @@ class PhoneService:
     async def _retire(self, old: Carrier) -> None:
         """Forget an account's keys once no call needs them any more."""
         await self.actions.unused(old)
-        self._retired.remove(old)
         await old.close()
+        self._retired.remove(old)
 
     def _make_carrier(self, name: CarrierName) -> Carrier:
         return make_carrier(

@@ -151,8 +151,7 @@ class CarrierHttp:
         """Give back the connections; may be called twice."""
         self._is_closed = True
         if self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
+            await self._session.close()
 
     async def _attempt(
         self, method: str, path: str, query: Pairs, form: Pairs | None, body: Json | None
